@@ -1,0 +1,17 @@
+//! The Linux system layer: epoll, eventfd, prctl and Linux socket options.
+//!
+//! Everything here is a thin wrapper that keeps errno; no state is shared between calls except the
+//! note that this kernel lacks `epoll_pwait2`.
+
+mod epoll;
+mod event_fd;
+mod socket;
+mod thread;
+
+pub use epoll::{Epoll, Events, Interest, Readiness};
+pub use event_fd::EventFd;
+pub use socket::{
+    adopt_fd, bind_to_device, bound_without_port, busy_poll_us, ignore_unsupported, mss_bytes,
+    peer_groups, set_priority, unsent_bytes,
+};
+pub use thread::{set_affinity, set_scheduling, set_thread_name, set_timer_slack};

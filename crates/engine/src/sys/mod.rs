@@ -1,0 +1,18 @@
+//! The operating system as the engine sees it: readiness, wake-up descriptors, thread settings and
+//! the few socket options that no safe wrapper has.
+//!
+//! Each platform lives in its own folder and offers the same names; nothing above this module holds
+//! a `cfg`. The types own their descriptors and may be used from any thread.
+
+#[cfg(target_os = "linux")]
+mod linux;
+
+#[cfg(target_os = "linux")]
+pub use linux::{
+    Epoll, EventFd, Events, Interest, Readiness, adopt_fd, bind_to_device, bound_without_port,
+    busy_poll_us, ignore_unsupported, mss_bytes, peer_groups, set_affinity, set_priority,
+    set_scheduling, set_thread_name, set_timer_slack, unsent_bytes,
+};
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("oxmq-engine has a system layer for Linux only; add a folder beside sys/linux");
