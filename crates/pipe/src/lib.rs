@@ -1,1 +1,39 @@
-//! placeholder
+//! Queues between threads and wake-ups: the only crate of oxmq that invents either.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`spsc`] | the pipe's queue: one producer, one consumer, whole messages, exact high-water mark |
+//! | [`waiters`] | who sleeps on a socket: a list of [`std::task::Waker`]s by interest |
+//! | [`parker`] | the face of a `Waker` for a thread that blocks |
+//! | [`mailbox`] | commands from many threads to one owner |
+//!
+//! Nothing here knows messages, sockets or descriptors; everything is generic over the item.
+//!
+//! # The one rule
+//!
+//! *Change the state first, then fence, then wake, and wake only who said it sleeps.* The one who
+//! wants to sleep does the mirror image: *say so, fence, look again, sleep*. With a sequentially
+//! consistent fence on both sides at least one of the two sees the other, so no wake-up is lost;
+//! and because the flag is taken with a swap, each sleep is answered at most once.
+//!
+//! # Model checking
+//!
+//! Every handshake has a loom model and, beside it, the same model with the fence or the second
+//! look removed, which loom must reject. To run them:
+//!
+//! ```text
+//! RUSTFLAGS="--cfg loom" cargo test -p oxmq-pipe --release --test 'loom_*'
+//! ```
+
+pub mod mailbox;
+pub mod parker;
+pub mod spsc;
+mod sync;
+pub mod waiters;
+
+#[cfg(loom)]
+pub use sync::fault;
+
+pub use mailbox::Mailbox;
+pub use parker::Parker;
+pub use waiters::{Interest, Ticket, Waiters};
