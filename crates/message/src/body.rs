@@ -1,0 +1,185 @@
+//! A large payload that arrives in pieces. The connection that receives it owns it, on whichever
+//! thread reads; finished, it becomes a message without being copied.
+//!
+//! The declared length is never believed: memory grows as bytes arrive, by `realloc`, which moves
+//! pages instead of bytes for large blocks.
+
+use std::fmt;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ptr::NonNull;
+use std::slice;
+
+use crate::error::{BodyError, OutOfMemory};
+use crate::heap::{self, Fill, HEADER_BYTES, Heap};
+use crate::limits::{BODY_SLACK_BYTES, BODY_STEP_BYTES};
+use crate::msg::Msg;
+
+/// A payload under way, of a declared length.
+///
+/// Memory cost: at most twice the bytes received and [`BODY_SLACK_BYTES`](crate::BODY_SLACK_BYTES),
+/// whatever length the peer declared.
+///
+/// ```
+/// use oxmq_message::Body;
+///
+/// let mut body = Body::try_new(100_000, b"first bytes")?;
+/// while !body.is_complete() {
+///     let spare = body.spare_mut()?;
+///     spare.fill(b'x');
+///     let n = spare.len();
+///     body.advance(n);
+/// }
+/// let msg = body.finish().map_err(|body| body.remaining()).unwrap();
+/// assert_eq!(msg.len(), 100_000);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Body {
+    block: NonNull<Heap>,
+    /// Payload bytes allocated, at most `total`.
+    capacity: usize,
+    /// Payload bytes that were written at least once, at most `capacity`.
+    init: usize,
+    /// Payload bytes received, at most `init`.
+    len: usize,
+    /// The declared length.
+    total: usize,
+}
+
+// SAFETY: the block has no other holder; a body is plain memory.
+unsafe impl Send for Body {}
+// SAFETY: `&Body` reads numbers only.
+unsafe impl Sync for Body {}
+
+impl Body {
+    /// Starts a payload of `total_len` bytes whose first ones are `already` there. If there are more
+    /// than `total_len`, the rest is not part of the payload and ignored.
+    ///
+    /// Errors: [`BodyError::TooLarge`] if no allocation could hold `total_len` bytes,
+    /// [`BodyError::OutOfMemory`] if the allocator refuses the first block.
+    pub fn try_new(total_len: u64, already: &[u8]) -> Result<Self, BodyError> {
+        const TOTAL_MAX: usize = isize::MAX as usize - 2 * HEADER_BYTES;
+        let total = usize::try_from(total_len).ok().filter(|&total| total <= TOTAL_MAX);
+        let total = total.ok_or(BodyError::TooLarge(total_len))?;
+        let len = already.len().min(total);
+        let capacity = allowance(len).min(total);
+        let block = heap::try_alloc(capacity, Fill::Uninit)?;
+        // SAFETY: the new block has room for `capacity >= len` bytes and does not overlap `already`.
+        unsafe { heap::payload(block).copy_from_nonoverlapping(already.as_ptr(), len) };
+        Ok(Self { block, capacity, init: len, len, total })
+    }
+
+    /// Room for the bytes to come: not empty unless the payload is complete, and not always all of
+    /// it. Their content is arbitrary. Grows the memory if it is used up.
+    ///
+    /// Errors: [`OutOfMemory`]; what was received is kept.
+    pub fn spare_mut(&mut self) -> Result<&mut [u8], OutOfMemory> {
+        self.reserve()?;
+        let end = self.capacity.min(self.len + BODY_STEP_BYTES);
+        // SAFETY: `len <= init` and `len <= end <= capacity`. Bytes up to `init` were written before
+        // and those up to `end` are cleared here, so the slice is initialised; the block has no
+        // other holder.
+        unsafe {
+            let payload = heap::payload(self.block);
+            if self.init < end {
+                payload.add(self.init).write_bytes(0, end - self.init);
+                self.init = end;
+            }
+            Ok(slice::from_raw_parts_mut(payload.add(self.len), end - self.len))
+        }
+    }
+
+    /// Counts the first `n` bytes of [`spare_mut`](Self::spare_mut) as received.
+    ///
+    /// # Panics
+    /// If `spare_mut` did not give that many.
+    pub fn advance(&mut self, n: usize) {
+        assert!(n <= self.init - self.len, "advanced beyond the spare bytes");
+        self.len += n;
+    }
+
+    /// As [`spare_mut`](Self::spare_mut), without clearing the bytes first and without a limit on
+    /// how many are shown. To be followed by [`advance_init`](Self::advance_init).
+    ///
+    /// Errors: [`OutOfMemory`]; what was received is kept.
+    pub fn spare_uninit(&mut self) -> Result<&mut [MaybeUninit<u8>], OutOfMemory> {
+        self.reserve()?;
+        // SAFETY: `len <= capacity`, and the block has no other holder. The caller could write
+        // uninitialised bytes over cleared ones, hence `init` falls back to what was received.
+        unsafe {
+            self.init = self.len;
+            let spare = heap::payload(self.block).add(self.len).cast();
+            Ok(slice::from_raw_parts_mut(spare, self.capacity - self.len))
+        }
+    }
+
+    /// Counts the first `n` bytes of [`spare_uninit`](Self::spare_uninit) as received.
+    ///
+    /// # Safety
+    /// The last call of `spare_uninit` gave at least `n` bytes, of which the first `n` were written.
+    pub unsafe fn advance_init(&mut self, n: usize) {
+        debug_assert!(n <= self.capacity - self.len);
+        self.len += n;
+        self.init = self.init.max(self.len);
+    }
+
+    /// The payload as a message, without copying; the body itself if bytes are missing.
+    pub fn finish(self) -> Result<Msg, Self> {
+        if !self.is_complete() {
+            return Err(self);
+        }
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the body's reference to the block passes to the message, for the body is not
+        // dropped; `len` bytes were received.
+        Ok(unsafe { Msg::from_heap(this.block, this.len) })
+    }
+
+    /// The bytes received so far.
+    pub const fn received(&self) -> usize {
+        self.len
+    }
+
+    /// How many bytes are missing.
+    pub const fn remaining(&self) -> usize {
+        self.total - self.len
+    }
+
+    /// Whether all bytes have arrived.
+    pub const fn is_complete(&self) -> bool {
+        self.remaining() == 0
+    }
+
+    /// The memory, in bytes, that the payload takes now.
+    pub const fn memory(&self) -> usize {
+        HEADER_BYTES + self.capacity
+    }
+
+    /// Makes sure that there is room for at least one more byte, unless the payload is complete.
+    fn reserve(&mut self) -> Result<(), OutOfMemory> {
+        if self.len < self.capacity || self.is_complete() {
+            return Ok(());
+        }
+        let capacity = allowance(self.len).min(self.total);
+        // SAFETY: the body holds the only reference, and keeps the new pointer.
+        self.block = unsafe { heap::try_grow(self.block, capacity)? };
+        self.capacity = capacity;
+        Ok(())
+    }
+}
+
+/// The payload bytes that may be allocated when `len` were received.
+const fn allowance(len: usize) -> usize {
+    len.saturating_mul(2).saturating_add(BODY_SLACK_BYTES - HEADER_BYTES)
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        // SAFETY: the body holds the only reference and ends here.
+        unsafe { heap::free(self.block) };
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("received", &self.len).field("total", &self.total).finish()
+    }
+}
