@@ -1,7 +1,9 @@
-//! `cargo xtask rfc`: every `RFC nn §x` tag of the code beside the tests that carry the same tag.
+//! `cargo xtask rfc`: every rule of an RFC that the code claims to keep, beside the tests that name
+//! the same section.
 //!
-//! A tag is a comment such as `RFC 37 §3.2`; a section that the code names and no test names fails
-//! the task. Tags are read from comments only, one run, one thread.
+//! A claim is a comment such as `RFC 37 §Framing: the long form SHALL ..`: number, section, colon.
+//! A mention without the colon points the reader to the text and claims nothing; in a test it
+//! counts all the same. Comments only, one run, one thread.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,29 +11,41 @@ use std::path::Path;
 use crate::tidy::Tree;
 use crate::tidy::source::Source;
 
-/// A section of an RFC: the number and the section as written, numbers first.
-type Section = (u32, Vec<u32>, String);
+/// Longest name of a section in bytes; what is longer is prose.
+const SECTION_BYTES_MAX: usize = 80;
 
-/// Where a section is named.
+/// An RFC and one of its sections, by number or by title.
+type Section = (u32, String);
+
+/// Where a section is claimed by the code and named by the tests.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Places {
     code: Vec<String>,
     tests: Vec<String>,
 }
 
-/// Prints the table of sections; an error when the code names one that no test does.
+/// Something that looks like a tag: where it stands and the words after the section mark.
+#[derive(Debug)]
+struct Mention {
+    place: String,
+    in_test: bool,
+    rfc: u32,
+    words: String,
+}
+
+/// Prints the table of sections; an error when the code claims one that no test names.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     let tree = Tree::load(root)?;
     let sections = collect(tree.sources.iter().filter(|s| !s.path.starts_with("xtask/")));
     let mut untested = 0_usize;
-    for ((rfc, _, section), places) in &sections {
+    for ((rfc, section), places) in &sections {
         let verdict = match (places.code.is_empty(), places.tests.is_empty()) {
             (false, true) => "NO TEST",
             (true, false) => "test only",
             _ => "ok",
         };
         untested += usize::from(verdict == "NO TEST");
-        println!("RFC {rfc} {section}: {verdict}");
+        println!("RFC {rfc} §{section}: {verdict}");
         for place in &places.code {
             println!("    code {place}");
         }
@@ -43,76 +57,111 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     if untested == 0 {
         Ok(())
     } else {
-        Err(format!("rfc: {untested} sections are named in the code and in no test"))
+        Err(format!("rfc: the code claims {untested} sections that no test names"))
     }
 }
 
 fn collect<'a>(sources: impl Iterator<Item = &'a Source>) -> BTreeMap<Section, Places> {
+    let mentions: Vec<Mention> = sources.flat_map(mentions).collect();
     let mut sections: BTreeMap<Section, Places> = BTreeMap::new();
-    for source in sources {
-        for (at, section) in tags(&source.comments) {
-            let line = source.line_of(at);
-            let place = format!("{}:{line}", source.path);
-            let places = sections.entry(section).or_default();
-            if source.is_test_line(line) { &mut places.tests } else { &mut places.code }
-                .push(place);
+    for mention in &mentions {
+        if let Some(section) = claimed(&mention.words) {
+            sections.entry((mention.rfc, section.to_owned())).or_default();
+        }
+    }
+    for mention in mentions {
+        for ((_, section), places) in
+            sections.iter_mut().filter(|((rfc, _), _)| *rfc == mention.rfc)
+        {
+            if mention.in_test && begins_with(&mention.words, section) {
+                places.tests.push(mention.place.clone());
+            } else if !mention.in_test && claimed(&mention.words) == Some(section.as_str()) {
+                places.code.push(mention.place.clone());
+            }
         }
     }
     sections
 }
 
-/// Every tag in the comments, with its offset.
-fn tags(comments: &str) -> Vec<(usize, Section)> {
+fn mentions(source: &Source) -> Vec<Mention> {
     let mut found = Vec::new();
-    for (at, _) in comments.match_indices("RFC ") {
-        let rest = comments.get(at + 4..).unwrap_or("");
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let Some(rfc) = rest.get(..digits).and_then(|text| text.parse().ok()) else { continue };
-        let Some(rest) = rest.get(digits..).and_then(|text| text.strip_prefix(" §")) else {
-            continue;
-        };
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '.' && c != '-');
-        let section = rest.get(..end.unwrap_or(rest.len())).unwrap_or("").trim_end_matches('.');
-        if !section.is_empty() {
-            let order = section.split('.').filter_map(|part| part.parse().ok()).collect();
-            found.push((at, (rfc, order, format!("§{section}"))));
-        }
+    for (at, _) in source.comments.match_indices("RFC ") {
+        let rest = source.comments.get(at + 4..).unwrap_or("");
+        let Some((rfc, rest)) = rest.split_once(" §") else { continue };
+        let Ok(rfc) = rfc.parse() else { continue };
+        let line = source.line_of(at);
+        found.push(Mention {
+            place: format!("{}:{line}", source.path),
+            in_test: source.is_test_line(line),
+            rfc,
+            words: unwrapped(rest),
+        });
     }
     found
+}
+
+/// The first lines of `comment` as one line, without the marks that begin each.
+fn unwrapped(comment: &str) -> String {
+    let lines = comment.lines().take(3).enumerate();
+    let text = lines.map(|(at, line)| {
+        let line = line.trim();
+        if at == 0 { line } else { line.trim_start_matches(['/', '!']).trim_start() }
+    });
+    text.collect::<Vec<_>>().join(" ")
+}
+
+/// The section before the colon, when the words are a claim.
+fn claimed(words: &str) -> Option<&str> {
+    let (section, _) = words.split_once(": ").or_else(|| Some((words.strip_suffix(':')?, "")))?;
+    let is_name = !section.contains([',', ';', '(', ')', '§']) && !section.contains(". ");
+    (is_name && section.len() <= SECTION_BYTES_MAX).then_some(section)
+}
+
+/// True when `words` begin with the section and not with a longer number or word.
+fn begins_with(words: &str, section: &str) -> bool {
+    words.strip_prefix(section).is_some_and(|rest| {
+        let mut next = rest.chars();
+        match next.next() {
+            Some('.') => !next.next().is_some_and(char::is_alphanumeric),
+            other => !other.is_some_and(char::is_alphanumeric),
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn names(comments: &str) -> Vec<String> {
-        tags(comments)
+    /// Section, claims in the code, names in the tests.
+    fn table(text: &str) -> Vec<(String, usize, usize)> {
+        let source = Source::new("crates/zmtp/src/frame.rs", text);
+        collect(std::iter::once(&source))
             .into_iter()
-            .map(|(_, (rfc, _, section))| format!("{rfc} {section}"))
+            .map(|((rfc, section), places)| {
+                (format!("{rfc} {section}"), places.code.len(), places.tests.len())
+            })
             .collect()
     }
 
     #[test]
-    fn tags_are_read_with_their_section() {
-        assert_eq!(names("// RFC 37 §3.2: a peer SHALL. RFC 28 §4"), ["37 §3.2", "28 §4"]);
-        assert_eq!(names("// (RFC 23 §framing), RFC 15, RFC x §1"), ["23 §framing"]);
+    fn a_claim_has_a_number_a_section_and_a_colon() {
+        let text = "// RFC 37 §3.2: a peer SHALL.\n// RFC 37 §Detecting ZMTP 1.0 Peers: b\n\
+                    // See RFC 28 §4 and (RFC 23 §Framing), RFC x §1: c\n";
+        let expected =
+            [("37 3.2".to_owned(), 1, 0), ("37 Detecting ZMTP 1.0 Peers".to_owned(), 1, 0)];
+        assert_eq!(table(text), expected);
     }
 
     #[test]
-    fn code_and_tests_are_told_apart() {
-        let text = "// RFC 37 §3.10: a\n// RFC 37 §3.2: b\n\
-                    #[cfg(test)]\nmod tests {\n    // RFC 37 §3.2: b\n}\n";
-        let source = Source::new("crates/zmtp/src/frame.rs", text);
-        let found: Vec<(String, usize, usize)> = collect(std::iter::once(&source))
-            .into_iter()
-            .map(|((_, _, section), places)| (section, places.code.len(), places.tests.len()))
-            .collect();
-        assert_eq!(found, [("§3.2".to_owned(), 1, 1), ("§3.10".to_owned(), 1, 0)]);
+    fn a_test_answers_a_claim_with_or_without_the_colon() {
+        let text = "// RFC 37 §The Identity\n// Property: a\n// RFC 37 §3: c\n#[cfg(test)]\n\
+                    mod tests {\n// RFC 37 §The Identity Property.\n// RFC 37 §3.1\n}\n";
+        let expected = [("37 3".to_owned(), 1, 0), ("37 The Identity Property".to_owned(), 1, 1)];
+        assert_eq!(table(text), expected);
     }
 
     #[test]
     fn a_tag_in_a_string_is_none() {
-        let source = Source::new("crates/zmtp/src/frame.rs", "const A: &str = \"RFC 37 §3\";");
-        assert!(collect(std::iter::once(&source)).is_empty());
+        assert!(table("const A: &str = \"RFC 37 §3: a\";").is_empty());
     }
 }

@@ -52,14 +52,16 @@ impl Manifest {
             let continues = open_brackets > 0;
             if code.starts_with('[') && !continues {
                 table = code.trim_matches(['[', ']']).trim().to_owned();
-                manifest.open_table(&table, at + 1, comment || comment_above);
+                // What is said above a table is said of its first line too.
+                comment_above |= comment;
+                manifest.open_table(&table, at + 1, comment_above);
             } else {
                 open_brackets += brackets(code);
                 if !continues {
                     manifest.key(&table, code, at + 1, comment || comment_above);
                 }
+                comment_above = false;
             }
-            comment_above = false;
         }
         manifest
     }
@@ -207,9 +209,10 @@ workspace = true
     #[test]
     fn a_comment_belongs_to_the_next_line_only() {
         let text = "[dependencies]\n# Why.\na = \"1\"\nb = \"1\" # Why.\n\
-                    c = \"1\"\n# Lost.\n\nd = \"1\"\n";
+                    c = \"1\"\n# Lost.\n\nd = \"1\"\n# Why.\n[dev-dependencies]\ne = \"1\"\n\
+                    f = \"1\"\n";
         let manifest = Manifest::parse("Cargo.toml", text);
         let reasons: Vec<bool> = manifest.dependencies.iter().map(|d| d.has_reason).collect();
-        assert_eq!(reasons, [true, true, false, false]);
+        assert_eq!(reasons, [true, true, false, false, true, false]);
     }
 }
