@@ -1,0 +1,574 @@
+//! The handshake of one connection: signature, version, greeting, mechanism, metadata.
+//!
+//! A `Handshake` owns the few octets it has received and not yet understood, and the octets it
+//! wants written; both are bounded in `limits.rs`. Whoever owns the connection feeds it, from one
+//! thread at a time. Both roles run the same machine.
+//!
+//! ```text
+//!                first octet not FF, or tenth even
+//!   Signature ───────────────────────────────────▶ V1Identity ── identity ──▶ done (1.0)
+//!       │ FF .. odd: send our major version
+//!       ▼             0, 1, 2: send type, identity
+//!   Revision ────────────────────────────────────▶ V2SocketType ─ fits ─▶ V2Identity ─▶ done (2.0)
+//!       │ 3 and up: send the rest of our greeting
+//!       ▼                 mechanisms agree: start it
+//!   Greeting ────────────────────────────────────▶ Mechanism ── peer's metadata ──▶ done (3.x)
+//!
+//!   any state ── fault, refusal, misfit ──▶ Ended;  done ──▶ Ended
+//! ```
+
+use crate::command::Command;
+use crate::error::{ConfigError, HandshakeError, ProtocolError};
+use crate::frame::{FRAME_HEADER_MAX, Framing, v1_length};
+use crate::greeting::{self, PeerGreeting, VERSION};
+use crate::limits::{
+    GREETING_BYTES, HANDSHAKE_COMMAND_BYTES_MAX, ROUTING_ID_BYTES_MAX, SIGNATURE_BYTES,
+};
+use crate::mechanism::{Mechanism, MechanismConfig, Step};
+use crate::metadata::Metadata;
+use crate::socket_type::SocketType;
+
+const SOCKET_TYPE: &str = "Socket-Type";
+const IDENTITY: &str = "Identity";
+const RESOURCE: &str = "Resource";
+
+/// Highest version octet of a ZMTP 2.0 peer.
+///
+/// RFC 15 names revision 1 and RFC 37 1 and 2; 0 comes from development versions before 3.2.
+const V2_REVISION_MAX: u8 = 2;
+
+/// What a socket brings to a handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandshakeConfig {
+    /// Our socket type.
+    pub socket_type: SocketType,
+    /// Our routing id, at most 255 octets, the first not zero. Announced by REQ, DEALER and ROUTER
+    /// only. Default: empty.
+    pub routing_id: Vec<u8>,
+    /// The security mechanism. Default: NULL.
+    pub mechanism: MechanismConfig,
+    /// Application properties for the peer; names start with `X-`. Default: none. Together with
+    /// our own properties at most 64 and 8 KiB.
+    pub metadata: Vec<(String, Vec<u8>)>,
+    /// The resource that we ask the peer for (RFC 37 §The Resource Property). Default: none.
+    pub resource: Option<String>,
+    /// Whether we are the server of a mechanism that has roles. No meaning under NULL. Default:
+    /// false.
+    pub as_server: bool,
+    /// Whether peers of ZMTP 1.0 and 2.0 are accepted. Default: true. Only NULL permits it, and
+    /// only the socket types those versions know; otherwise such a peer is refused all the same.
+    pub allow_downgrade: bool,
+}
+
+impl HandshakeConfig {
+    /// The defaults for a socket of this type.
+    pub fn new(socket_type: SocketType) -> HandshakeConfig {
+        HandshakeConfig {
+            socket_type,
+            routing_id: Vec::new(),
+            mechanism: MechanismConfig::Null,
+            metadata: Vec::new(),
+            resource: None,
+            as_server: false,
+            allow_downgrade: true,
+        }
+    }
+
+    /// The metadata of our READY.
+    fn properties(&self) -> Result<Metadata, ConfigError> {
+        if !self.socket_type.speaks_zmtp() {
+            return Err(ConfigError::NotZmtp);
+        }
+        // RFC 37 §The Identity Property: 0 to 255 octets, and the first SHALL NOT be zero.
+        if self.routing_id.len() > ROUTING_ID_BYTES_MAX {
+            return Err(ConfigError::RoutingIdTooLong);
+        }
+        if self.routing_id.first() == Some(&0) {
+            return Err(ConfigError::RoutingIdReserved);
+        }
+        let mut properties = Metadata::new();
+        let mut push =
+            |name: &str, value: &[u8]| properties.push(name, value).map_err(ConfigError::Metadata);
+        // RFC 37 §Connection Metadata: the sender SHOULD specify the Socket-Type.
+        push(SOCKET_TYPE, self.socket_type.name().as_bytes())?;
+        // The worked example of RFC 37 has a DEALER announce an empty Identity and a ROUTER none.
+        if self.socket_type.sends_routing_id()
+            && (self.socket_type != SocketType::Router || !self.routing_id.is_empty())
+        {
+            push(IDENTITY, &self.routing_id)?;
+        }
+        if let Some(resource) = &self.resource {
+            if !is_resource(resource.as_bytes()) {
+                return Err(ConfigError::ResourceInvalid);
+            }
+            push(RESOURCE, resource.as_bytes())?;
+        }
+        for (name, value) in &self.metadata {
+            // RFC 37 §Connection Metadata: names starting with "X-" SHALL be reserved for
+            // application use, so the application gets no others.
+            if !name.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case("X-")) {
+                return Err(ConfigError::NotApplicationProperty);
+            }
+            push(name, value)?;
+        }
+        Ok(properties)
+    }
+}
+
+/// What [`Handshake::receive`] made of its input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All input is understood; the handshake waits for more.
+    NeedMore {
+        /// Octets taken, always all of them.
+        consumed: usize,
+    },
+    /// The connection is established.
+    Done {
+        /// Octets taken; what follows them is traffic.
+        consumed: usize,
+        /// What the two ends agreed on.
+        established: Established,
+    },
+}
+
+/// A connection after its handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Established {
+    /// How frames are delimited from now on, in both directions.
+    pub framing: Framing,
+    /// The version spoken, major and minor: 1.0, 2.0, 3.0, or 3.1 for all later ones.
+    pub version: (u8, u8),
+    /// The peer's socket type. `None` for a 1.0 peer, which cannot say, and for a 3.x peer that
+    /// does not.
+    pub peer_type: Option<SocketType>,
+    /// The peer's routing id, at most 255 octets and never starting with zero; empty if it has
+    /// none or is of a type whose routing id is ignored. Only a ROUTER has use for it.
+    pub routing_id: Vec<u8>,
+    /// All properties of the peer's READY; empty before 3.0. At most 8 KiB.
+    pub metadata: Metadata,
+    /// Send SUBSCRIBE and CANCEL commands; if not, subscription messages.
+    pub subscribes_by_command: bool,
+    /// The peer filters at the publisher. If not (1.0), send it no subscriptions, treat it as
+    /// subscribed to everything, and filter here what it sends.
+    pub forwards_subscriptions: bool,
+    /// The peer answers PING, so its silence has a meaning. Answer its own PINGs in any case.
+    pub pings: bool,
+    /// Encryption of all traffic; `None` under NULL.
+    pub codec: Option<TrafficCodec>,
+}
+
+/// Encryption of the traffic of one connection. No mechanism that encrypts exists yet, so no value
+/// of this type does either.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrafficCodec {}
+
+/// The handshake of one connection.
+///
+/// Memory: at most 64 KiB, made of octets that have arrived or are ours; a size that a peer
+/// declares is never allocated.
+#[derive(Debug)]
+pub struct Handshake {
+    socket_type: SocketType,
+    mechanism: MechanismConfig,
+    routing_id: Vec<u8>,
+    /// What our READY says.
+    properties: Metadata,
+    /// Our whole greeting; `greeting_sent <= GREETING_BYTES` octets of it are in `output` or gone.
+    greeting: [u8; GREETING_BYTES],
+    greeting_sent: usize,
+    /// Whether 1.0 and 2.0 peers are acceptable.
+    downgrade: bool,
+    state: State,
+    /// Received and not yet understood; shorter than `wanted` between calls.
+    input: Vec<u8>,
+    /// Octets of `input` that the state needs before it can move; never 0.
+    wanted: usize,
+    /// To be written, in order.
+    output: Vec<u8>,
+}
+
+/// Where the handshake stands; the drawing is at the top of this file.
+#[derive(Debug)]
+enum State {
+    Signature,
+    V1Identity,
+    Revision,
+    V2SocketType,
+    V2Identity { peer_type: SocketType },
+    Greeting,
+    Mechanism { version: (u8, u8), mechanism: Mechanism },
+    Ended,
+}
+
+/// What a state made of its input.
+enum Turn {
+    /// It keeps the input and needs this many octets of it in total.
+    Wait(State, usize),
+    /// It has used the input up.
+    Next(State),
+    Done(Established),
+}
+
+impl Handshake {
+    /// Starts a handshake; what it has to say first is in [`transmit`](Self::transmit) at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the protocol does not permit what `config` asks for.
+    pub fn new(config: HandshakeConfig) -> Result<Handshake, ConfigError> {
+        let properties = config.properties()?;
+        // RFC 37 §Security Considerations: an implementation MUST guard against downgrade attacks.
+        let downgrade = config.allow_downgrade
+            && config.mechanism.permits_downgrade()
+            && config.socket_type.v2_code().is_some();
+        let routing_id =
+            if config.socket_type.sends_routing_id() { config.routing_id } else { Vec::new() };
+        let identity_len = downgrade.then_some(routing_id.len());
+        let mut handshake = Handshake {
+            socket_type: config.socket_type,
+            greeting: greeting::greeting(&config.mechanism, config.as_server, identity_len),
+            greeting_sent: 0,
+            mechanism: config.mechanism,
+            routing_id,
+            properties,
+            downgrade,
+            state: State::Signature,
+            input: Vec::new(),
+            wanted: 1,
+            output: Vec::new(),
+        };
+        // RFC 37 §Version Negotiation: to work with older versions a peer SHALL send a partial
+        // greeting (ten octets when 1.0 counts); otherwise it SHALL send all 64 octets.
+        handshake.send_greeting_up_to(if downgrade { SIGNATURE_BYTES } else { GREETING_BYTES });
+        Ok(handshake)
+    }
+
+    /// Appends the octets that should be written now to `out` and forgets them.
+    ///
+    /// Call it after [`new`](Self::new) and after every [`receive`](Self::receive), also one that
+    /// failed (there may be an ERROR command to send before the connection is closed) and the one
+    /// that is done (before any traffic).
+    pub fn transmit(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.output);
+    }
+
+    /// Whether [`transmit`](Self::transmit) has anything to write.
+    pub fn wants_transmit(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// Takes octets that arrived, in pieces of any size.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError`] when the connection cannot be established; the handshake has then ended.
+    pub fn receive(&mut self, bytes: &[u8]) -> Result<Progress, HandshakeError> {
+        let mut rest = bytes;
+        loop {
+            if matches!(self.state, State::Ended) {
+                return Err(HandshakeError::Ended);
+            }
+            let missing = self.wanted.saturating_sub(self.input.len());
+            let (taken, left) = rest.split_at(missing.min(rest.len()));
+            self.input.extend_from_slice(taken);
+            rest = left;
+            if taken.len() < missing {
+                return Ok(Progress::NeedMore { consumed: bytes.len() });
+            }
+            let state = std::mem::replace(&mut self.state, State::Ended);
+            match self.turn(state)? {
+                Turn::Wait(state, wanted) => {
+                    self.state = state;
+                    self.wanted = wanted.max(self.input.len() + 1);
+                }
+                Turn::Next(state) => {
+                    self.state = state;
+                    self.input.clear();
+                    self.wanted = 1;
+                }
+                Turn::Done(established) => {
+                    self.input = Vec::new();
+                    return Ok(Progress::Done { consumed: bytes.len() - rest.len(), established });
+                }
+            }
+        }
+    }
+
+    /// The name of the present state, for logs and events.
+    pub fn state(&self) -> &'static str {
+        match self.state {
+            State::Signature => "signature",
+            State::V1Identity => "1.0 identity",
+            State::Revision => "version",
+            State::V2SocketType => "2.0 socket type",
+            State::V2Identity { .. } => "2.0 identity",
+            State::Greeting => "greeting",
+            State::Mechanism { .. } => "mechanism",
+            State::Ended => "ended",
+        }
+    }
+
+    fn turn(&mut self, state: State) -> Result<Turn, HandshakeError> {
+        match state {
+            State::Signature => self.signature(),
+            State::V1Identity => self.v1_identity(),
+            State::Revision => self.revision(),
+            State::V2SocketType => self.v2_socket_type(),
+            State::V2Identity { peer_type } => self.v2_identity(peer_type),
+            State::Greeting => self.peer_greeting(),
+            State::Mechanism { version, mechanism } => self.mechanism(version, mechanism),
+            State::Ended => Err(HandshakeError::Ended),
+        }
+    }
+
+    fn signature(&mut self) -> Result<Turn, HandshakeError> {
+        if self.input.first() == Some(&0xFF) && self.input.len() < SIGNATURE_BYTES {
+            return Ok(Turn::Wait(State::Signature, SIGNATURE_BYTES));
+        }
+        if greeting::is_versioned(&self.input) {
+            // RFC 37 §Detecting ZMTP 2.0 Peers: the major version follows the signature.
+            self.send_greeting_up_to(SIGNATURE_BYTES + 1);
+            return Ok(Turn::Wait(State::Revision, SIGNATURE_BYTES + 1));
+        }
+        // RFC 37 §Version Negotiation: a peer that cannot downgrade MUST close the connection.
+        if !self.downgrade {
+            return Err(HandshakeError::VersionRefused { theirs: (1, 0) });
+        }
+        // RFC 15 §Backwards Interoperability: our signature is the header of our identity frame,
+        // and its body follows.
+        self.output.extend_from_slice(&self.routing_id);
+        self.v1_identity()
+    }
+
+    fn v1_identity(&mut self) -> Result<Turn, HandshakeError> {
+        let wait = |wanted| Ok(Turn::Wait(State::V1Identity, wanted));
+        let Some((length, flags_at)) = v1_length(&self.input)? else {
+            return wait(self.input.len() + 1);
+        };
+        // RFC 13 §The Connection Layer: an identity has 1 to 255 octets, an anonymous greeting
+        // none. Its flags SHALL not be validated.
+        let identity_len =
+            bounded(length - 1, ROUTING_ID_BYTES_MAX).ok_or(ProtocolError::RoutingIdTooLong)?;
+        let header_len = flags_at + 1;
+        let Some(identity) = self.input.get(header_len..header_len + identity_len) else {
+            return wait(header_len + identity_len);
+        };
+        let routing_id = checked_routing_id(identity)?;
+        Ok(Turn::Done(Established {
+            framing: Framing::V1,
+            version: (1, 0),
+            peer_type: None,
+            routing_id,
+            metadata: Metadata::new(),
+            subscribes_by_command: false,
+            forwards_subscriptions: false,
+            pings: false,
+            codec: None,
+        }))
+    }
+
+    fn revision(&mut self) -> Result<Turn, HandshakeError> {
+        let Some(&major) = self.input.get(SIGNATURE_BYTES) else {
+            return Ok(Turn::Wait(State::Revision, SIGNATURE_BYTES + 1));
+        };
+        // RFC 37 §Version Negotiation: higher versions MUST be accepted, and we SHALL use our own
+        // protocol with them.
+        if major > V2_REVISION_MAX {
+            self.send_greeting_up_to(GREETING_BYTES);
+            return Ok(Turn::Wait(State::Greeting, GREETING_BYTES));
+        }
+        let Some(code) = self.socket_type.v2_code().filter(|_| self.downgrade) else {
+            return Err(HandshakeError::VersionRefused { theirs: (2, 0) });
+        };
+        // RFC 37 §Detecting ZMTP 1.0 and 2.0 Peers: our version number (already sent), then socket
+        // type and identity as RFC 15 §Formal Grammar writes them.
+        self.output.push(code);
+        let mut header = [0; FRAME_HEADER_MAX];
+        let header_len =
+            Framing::V2.encode(false, false, self.routing_id.len() as u64, &mut header);
+        self.output.extend_from_slice(&header[..header_len]);
+        self.output.extend_from_slice(&self.routing_id);
+        Ok(Turn::Next(State::V2SocketType))
+    }
+
+    fn v2_socket_type(&mut self) -> Result<Turn, HandshakeError> {
+        let code = self.input.first().copied().unwrap_or(u8::MAX);
+        let peer_type = SocketType::from_v2_code(code).ok_or(ProtocolError::SocketTypeUnknown)?;
+        // RFC 15 §Socket Compatibility: other combinations are disconnected silently.
+        if !self.socket_type.accepts(peer_type) {
+            return Err(self.misfit(peer_type));
+        }
+        Ok(Turn::Next(State::V2Identity { peer_type }))
+    }
+
+    fn v2_identity(&mut self, peer_type: SocketType) -> Result<Turn, HandshakeError> {
+        let Some(header) = Framing::V2.decode(&self.input)? else {
+            return Ok(Turn::Wait(State::V2Identity { peer_type }, self.input.len() + 1));
+        };
+        // RFC 15 §Formal Grammar: identity = final-short body.
+        if header.more {
+            return Err(ProtocolError::IdentityWithMore.into());
+        }
+        let identity_len = bounded(header.body_len, ROUTING_ID_BYTES_MAX)
+            .ok_or(ProtocolError::RoutingIdTooLong)?;
+        let frame_len = header.header_len + identity_len;
+        let Some(identity) = self.input.get(header.header_len..frame_len) else {
+            return Ok(Turn::Wait(State::V2Identity { peer_type }, frame_len));
+        };
+        let routing_id = peer_routing_id(Some(peer_type), Some(identity))?;
+        Ok(Turn::Done(Established {
+            framing: Framing::V2,
+            version: (2, 0),
+            peer_type: Some(peer_type),
+            routing_id,
+            metadata: Metadata::new(),
+            subscribes_by_command: false,
+            forwards_subscriptions: true,
+            pings: false,
+            codec: None,
+        }))
+    }
+
+    fn peer_greeting(&mut self) -> Result<Turn, HandshakeError> {
+        let Some(octets) = self.input.first_chunk::<GREETING_BYTES>() else {
+            return Ok(Turn::Wait(State::Greeting, GREETING_BYTES));
+        };
+        let peer = PeerGreeting::parse(octets);
+        // RFC 37 §Authentication and Confidentiality: a mechanism that does not exactly match MUST
+        // close the connection.
+        if peer.mechanism != self.mechanism.greeting_field() {
+            let used = peer.mechanism.iter().rposition(|&octet| octet != 0).map_or(0, |at| at + 1);
+            return Err(HandshakeError::MechanismMismatch {
+                ours: self.mechanism.name(),
+                theirs: peer.mechanism[..used].escape_ascii().to_string(),
+            });
+        }
+        // RFC 37 §Security Considerations: metadata is sent after the greeting is accepted.
+        let mechanism = self.mechanism.start(&self.properties, &mut self.output);
+        let version = peer.version.min(VERSION);
+        Ok(Turn::Next(State::Mechanism { version, mechanism }))
+    }
+
+    fn mechanism(
+        &mut self,
+        version: (u8, u8),
+        mechanism: Mechanism,
+    ) -> Result<Turn, HandshakeError> {
+        let Some(header) = Framing::V3.decode(&self.input)? else {
+            let wanted = self.input.len() + 1;
+            return Ok(Turn::Wait(State::Mechanism { version, mechanism }, wanted));
+        };
+        if !header.command {
+            return Err(ProtocolError::MessageInHandshake.into());
+        }
+        let body_len = bounded(header.body_len, HANDSHAKE_COMMAND_BYTES_MAX)
+            .ok_or(ProtocolError::HandshakeCommandTooLarge { size: header.body_len })?;
+        let frame_len = header.header_len + body_len;
+        let Some(body) = self.input.get(header.header_len..frame_len) else {
+            return Ok(Turn::Wait(State::Mechanism { version, mechanism }, frame_len));
+        };
+        match mechanism.step(body)? {
+            Step::More(mechanism) => Ok(Turn::Next(State::Mechanism { version, mechanism })),
+            Step::Done { metadata, codec } => self.check_peer(version, metadata, codec),
+        }
+    }
+
+    /// Accepts or refuses a 3.x peer by its metadata.
+    fn check_peer(
+        &mut self,
+        version: (u8, u8),
+        metadata: Metadata,
+        codec: Option<TrafficCodec>,
+    ) -> Result<Turn, HandshakeError> {
+        let peer_type = match metadata.get(SOCKET_TYPE) {
+            None => None,
+            // RFC 37 §The Socket-Type Property: a type that is not valid SHOULD be answered with an
+            // ERROR command before the connection is closed.
+            Some(name) => match SocketType::from_name(name) {
+                None => {
+                    self.refuse("Unknown-Socket-Type");
+                    return Err(ProtocolError::SocketTypeUnknown.into());
+                }
+                Some(kind) if !self.socket_type.accepts(kind) => {
+                    self.refuse("Incompatible-Socket-Type");
+                    return Err(self.misfit(kind));
+                }
+                Some(kind) => Some(kind),
+            },
+        };
+        let routing_id = peer_routing_id(peer_type, metadata.get(IDENTITY))?;
+        // RFC 37 §The Resource Property: the Resource SHALL match its grammar, and all resource
+        // requests SHALL be accepted.
+        if metadata.get(RESOURCE).is_some_and(|resource| !is_resource(resource)) {
+            return Err(ProtocolError::ResourceInvalid.into());
+        }
+        Ok(Turn::Done(Established {
+            framing: Framing::V3,
+            version,
+            peer_type,
+            routing_id,
+            metadata,
+            subscribes_by_command: version >= VERSION,
+            forwards_subscriptions: true,
+            pings: version >= VERSION,
+            codec,
+        }))
+    }
+
+    /// Queues the octets of our greeting that are still unsent before `end`.
+    fn send_greeting_up_to(&mut self, end: usize) {
+        if let Some(octets) = self.greeting.get(self.greeting_sent..end) {
+            self.output.extend_from_slice(octets);
+            self.greeting_sent = end;
+        }
+    }
+
+    /// Queues an ERROR command; its reason is visible characters only, as RFC 37 writes it.
+    fn refuse(&mut self, reason: &str) {
+        Command::Error { reason: reason.as_bytes() }.encode(&mut self.output);
+    }
+
+    fn misfit(&self, theirs: SocketType) -> HandshakeError {
+        HandshakeError::IncompatibleSocketTypes { ours: self.socket_type, theirs }
+    }
+}
+
+/// `length` if it is at most `bytes_max`.
+fn bounded(length: u64, bytes_max: usize) -> Option<usize> {
+    usize::try_from(length).ok().filter(|&length| length <= bytes_max)
+}
+
+/// The routing id of a peer that knows its type.
+// RFC 37 §The Identity Property: for types other than REQ, DEALER and ROUTER it SHALL be ignored.
+fn peer_routing_id(
+    peer_type: Option<SocketType>,
+    identity: Option<&[u8]>,
+) -> Result<Vec<u8>, ProtocolError> {
+    match identity {
+        Some(identity) if peer_type.is_none_or(SocketType::sends_routing_id) => {
+            checked_routing_id(identity)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn checked_routing_id(identity: &[u8]) -> Result<Vec<u8>, ProtocolError> {
+    // RFC 37 §The Identity Property: identity = 0*255OCTET; the first octet SHALL NOT be zero.
+    // RFC 13 §The Connection Layer: identities SHOULD NOT start with a zero octet.
+    if identity.len() > ROUTING_ID_BYTES_MAX {
+        Err(ProtocolError::RoutingIdTooLong)
+    } else if identity.first() == Some(&0) {
+        Err(ProtocolError::RoutingIdReserved)
+    } else {
+        Ok(identity.to_vec())
+    }
+}
+
+/// RFC 37 §The Resource Property: names of one or more permitted characters, joined by slashes.
+fn is_resource(resource: &[u8]) -> bool {
+    let permitted = |c: &u8| {
+        c.is_ascii_alphanumeric() || matches!(c, b'$' | b'-' | b'_' | b'@' | b'.' | b'&' | b'+')
+    };
+    resource.split(|&c| c == b'/').all(|name| !name.is_empty() && name.iter().all(permitted))
+}
