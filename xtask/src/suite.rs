@@ -107,7 +107,7 @@ impl Suite<'_> {
         // A target folder of its own: the flag would otherwise rebuild everything, twice.
         let loom = self.target.join("loom").to_string_lossy().into_owned();
         let models = self
-            .cargo(&["test", "-p", "oxmq-pipe", "--release", "--lib", "--tests"])
+            .cargo(&["test", "-p", "oxmq-pipe", "--release", "--test", "loom_*"])
             .env("RUSTFLAGS", "--cfg loom")
             .env("CARGO_TARGET_DIR", &loom);
         self.run_cargo("models of the pipe under loom", models);
