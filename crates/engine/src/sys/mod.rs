@@ -9,9 +9,10 @@ mod linux;
 
 #[cfg(target_os = "linux")]
 pub use linux::{
-    Epoll, EventFd, Events, Interest, Readiness, adopt_fd, bind_to_device, bound_without_port,
-    busy_poll_us, ignore_unsupported, mss_bytes, peer_groups, set_affinity, set_priority,
-    set_scheduling, set_thread_name, set_timer_slack, unsent_bytes,
+    Credentials, Epoll, EventFd, Events, Interest, Readiness, adopt_fd, bind_to_device,
+    ignore_unsupported, mss_bytes, peer_credentials, peer_groups, set_affinity,
+    set_bind_without_port, set_busy_poll_us, set_priority, set_scheduling, set_thread_name,
+    set_timer_slack, unsent_bytes, with_signals_blocked,
 };
 
 #[cfg(not(target_os = "linux"))]

@@ -11,7 +11,9 @@ mod thread;
 pub use epoll::{Epoll, Events, Interest, Readiness};
 pub use event_fd::EventFd;
 pub use socket::{
-    adopt_fd, bind_to_device, bound_without_port, busy_poll_us, ignore_unsupported, mss_bytes,
-    peer_groups, set_priority, unsent_bytes,
+    Credentials, adopt_fd, bind_to_device, ignore_unsupported, mss_bytes, peer_credentials,
+    peer_groups, set_bind_without_port, set_busy_poll_us, set_priority, unsent_bytes,
 };
-pub use thread::{set_affinity, set_scheduling, set_thread_name, set_timer_slack};
+pub use thread::{
+    set_affinity, set_scheduling, set_thread_name, set_timer_slack, with_signals_blocked,
+};

@@ -41,7 +41,7 @@ pub fn bind_to_device(fd: impl AsFd, name: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// ENOPROTOOPT on a socket that is not IP.
-pub fn bound_without_port(fd: impl AsFd) -> io::Result<()> {
+pub fn set_bind_without_port(fd: impl AsFd) -> io::Result<()> {
     set_int(fd.as_fd(), libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
 }
 
@@ -49,7 +49,7 @@ pub fn bound_without_port(fd: impl AsFd) -> io::Result<()> {
 ///
 /// # Errors
 /// EPERM when raising it without CAP_NET_ADMIN, EINVAL below zero.
-pub fn busy_poll_us(fd: impl AsFd, micros: i32) -> io::Result<()> {
+pub fn set_busy_poll_us(fd: impl AsFd, micros: i32) -> io::Result<()> {
     set_int(fd.as_fd(), libc::SOL_SOCKET, libc::SO_BUSY_POLL, micros)
 }
 
@@ -85,6 +85,33 @@ pub fn unsent_bytes(fd: impl AsFd) -> io::Result<usize> {
         return Err(io::Error::last_os_error());
     }
     Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// Who is at the other end of an ipc connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Process id; zero when the process is not visible from here (another pid namespace).
+    pub pid: i32,
+}
+
+/// The process at the other end of an ipc connection (SO_PEERCRED), as it was when it connected or
+/// began to listen. Read here rather than through rustix, whose process id cannot be zero.
+///
+/// # Errors
+/// None in practice; a socket that is not ipc has user and group -1.
+pub fn peer_credentials(fd: impl AsFd) -> io::Result<Credentials> {
+    let mut bytes = [0; size_of::<libc::ucred>()];
+    read_option(fd.as_fd(), libc::SOL_SOCKET, libc::SO_PEERCRED, &mut bytes)?;
+    let field = |at: usize| [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+    Ok(Credentials {
+        uid: u32::from_ne_bytes(field(std::mem::offset_of!(libc::ucred, uid))),
+        gid: u32::from_ne_bytes(field(std::mem::offset_of!(libc::ucred, gid))),
+        pid: i32::from_ne_bytes(field(std::mem::offset_of!(libc::ucred, pid))),
+    })
 }
 
 /// The supplementary groups of the process at the other end of an ipc connection
@@ -202,6 +229,15 @@ mod tests {
         let own: Vec<u32> =
             rustix::process::getgroups().unwrap().iter().map(|group| group.as_raw()).collect();
         assert_eq!(peer_groups(&ours).unwrap(), own);
+    }
+
+    #[test]
+    fn peer_credentials_are_those_of_this_process() {
+        let (ours, _peer) = UnixStream::pair().unwrap();
+        let found = peer_credentials(&ours).unwrap();
+        assert_eq!(found.uid, rustix::process::geteuid().as_raw());
+        assert_eq!(found.gid, rustix::process::getegid().as_raw());
+        assert_eq!(found.pid, rustix::process::getpid().as_raw_nonzero().get());
     }
 
     #[test]

@@ -75,6 +75,54 @@ pub fn set_scheduling(policy: i32, priority: i32) -> io::Result<()> {
     Ok(rustix::process::setpriority_process(Some(gettid()), priority)?)
 }
 
+/// Runs `start` with signals blocked on the calling thread, so that a thread started in it inherits
+/// the mask and never runs one of the application's signal handlers.
+///
+/// Faults (SIGSEGV and its like) and SIGPROF, which profilers need on every thread, stay unblocked.
+pub fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
+    let _restored_on_drop = SignalMask::block();
+    start()
+}
+
+/// The calling thread's signal mask as it was, put back on drop, also in a panic.
+struct SignalMask(libc::sigset_t);
+
+impl SignalMask {
+    fn block() -> Self {
+        // SAFETY: sigset_t is plain integers; sigfillset and pthread_sigmask write whole sets
+        // through pointers to live ones, and fail only for a bad `how` or signal number.
+        unsafe {
+            let mut blocked: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&raw mut blocked);
+            for signal in UNBLOCKED {
+                libc::sigdelset(&raw mut blocked, signal);
+            }
+            let mut before: libc::sigset_t = std::mem::zeroed();
+            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const blocked, &raw mut before);
+            Self(before)
+        }
+    }
+}
+
+impl Drop for SignalMask {
+    fn drop(&mut self) {
+        // SAFETY: the set was filled by pthread_sigmask; no old set is asked for.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut());
+        }
+    }
+}
+
+const UNBLOCKED: [libc::c_int; 7] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGABRT,
+    libc::SIGPROF,
+];
+
 /// The kernel's TASK_COMM_LEN less the closing NUL.
 const THREAD_NAME_BYTES_MAX: usize = 15;
 
@@ -120,6 +168,24 @@ mod tests {
             set_timer_slack(Duration::ZERO).unwrap();
             assert_eq!(rustix::thread::current_timer_slack().unwrap(), 1);
         });
+    }
+
+    /// The blocked set of the calling thread, as the kernel shows it: one bit a signal.
+    fn blocked_signals() -> u64 {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap();
+        u64::from_str_radix(line.trim(), 16).unwrap()
+    }
+
+    #[test]
+    fn a_thread_started_with_signals_blocked_keeps_the_mask_and_its_parent_does_not() {
+        let bit = |signal: libc::c_int| 1_u64 << (signal - 1);
+        let before = blocked_signals();
+        let child = with_signals_blocked(|| std::thread::spawn(blocked_signals)).join().unwrap();
+        assert_ne!(child & bit(libc::SIGINT), 0);
+        assert_ne!(child & bit(libc::SIGALRM), 0);
+        assert_eq!(child & bit(libc::SIGSEGV), before & bit(libc::SIGSEGV));
+        assert_eq!(blocked_signals(), before);
     }
 
     #[test]

@@ -1,0 +1,199 @@
+//! A bound endpoint that accepts peers.
+//!
+//! Owns the listening descriptor and, for an ipc path, the file. `bind` may block while a host name
+//! is looked up; `accept` never blocks and may be called from any thread.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use oxmq_zmtp::{Endpoint, IpcEndpoint, TcpEndpoint};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::{Errno, FdFlags, fcntl_setfd};
+use rustix::net::{SocketFlags, SocketType, acceptfrom_with, getsockname, sockopt};
+
+use super::address::Address;
+use super::ipc::BoundPath;
+use super::options::TransportOptions;
+use super::stream::{Kind, Stream};
+use super::{ipc, os_error, resolve, tcp};
+use crate::sys;
+
+/// A bound endpoint. Dropping it closes the descriptor and removes the ipc file that it made.
+#[derive(Debug)]
+pub struct Listener {
+    /// Before `fd`, as fields are dropped in this order and the file must go first.
+    _file: Option<BoundPath>,
+    fd: OwnedFd,
+    local: Address,
+    options: TransportOptions,
+}
+
+/// What a failed accept says about the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcceptFault {
+    /// Only this connection failed: the peer left, or a filter refused it. Accept again at once.
+    Connection,
+    /// The process or the system is out of descriptors or memory. The connection still waits and
+    /// the descriptor stays readable, so accept again after a while.
+    Exhausted,
+    /// The listener is broken.
+    Listener,
+}
+
+impl Listener {
+    /// Binds an endpoint and listens.
+    ///
+    /// A host name of a tcp endpoint that is no interface is looked up, which may block. With
+    /// [`TransportOptions::use_fd`] the endpoint only says which transport is meant.
+    ///
+    /// # Errors
+    /// EADDRINUSE; EADDRNOTAVAIL for an address that is not this machine's; ENODEV for a name that
+    /// is neither an interface nor a host, and for an IPv6 address while IPv6 is off; EACCES;
+    /// ENAMETOOLONG for an ipc name over 107 bytes; ENOENT for a directory that is not there;
+    /// EINVAL for an endpoint of another transport, and for a `use_fd` that does not listen;
+    /// EMFILE, ENFILE, ENOBUFS.
+    pub fn bind(endpoint: &Endpoint, options: &TransportOptions) -> io::Result<Self> {
+        let (file, fd) = match (endpoint, options.use_fd) {
+            (Endpoint::Tcp(_), Some(fd)) => (None, adopt(fd, Kind::Tcp)?),
+            (Endpoint::Ipc(_), Some(fd)) => (None, adopt(fd, Kind::Ipc)?),
+            (Endpoint::Tcp(tcp), None) => (None, listen_tcp(tcp, options)?),
+            (Endpoint::Ipc(IpcEndpoint::Path(path)), None) => {
+                let (file, fd) = ipc::listen_path(path, options)?;
+                (Some(file), fd)
+            }
+            (Endpoint::Ipc(IpcEndpoint::Wildcard), None) => {
+                let (file, fd) = ipc::listen_wildcard(options)?;
+                (Some(file), fd)
+            }
+            (Endpoint::Ipc(IpcEndpoint::Abstract(name)), None) => {
+                (None, ipc::listen_abstract(name, options)?)
+            }
+            _ => return Err(os_error(libc::EINVAL)),
+        };
+        let local = Address::of(getsockname(&fd)?).ok_or_else(|| os_error(libc::EAFNOSUPPORT))?;
+        Ok(Self { _file: file, fd, local, options: options.clone() })
+    }
+
+    /// Takes the next waiting connection; `None` when there is none. Never blocks.
+    ///
+    /// # Errors
+    /// EPERM when a filter refused the peer, whose connection is then closed, and what accept(2)
+    /// gives; [`AcceptFault::of`] sorts them.
+    pub fn accept(&self) -> io::Result<Option<Stream>> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (fd, remote) = match rustix::io::retry_on_intr(|| acceptfrom_with(&self.fd, flags)) {
+            Err(Errno::AGAIN) => return Ok(None),
+            result => result?,
+        };
+        let stream = Stream::new(fd, remote.and_then(Address::of))?;
+        let admitted = match stream.addresses() {
+            (Address::Ipc(_), _) => self.admits_process(&stream)?,
+            (_, Address::Tcp(peer)) => self.admits_host(peer),
+            _ => false,
+        };
+        if !admitted {
+            return Err(os_error(libc::EPERM));
+        }
+        if stream.kind() == Kind::Tcp {
+            tcp::tune(stream.as_fd(), &self.options)?;
+        }
+        Ok(Some(stream))
+    }
+
+    /// The endpoint as bound, with wildcards resolved: `tcp://0.0.0.0:5555`, `tcp://[::]:5555`,
+    /// `ipc:///path`, `ipc://@name`. An ipc path is written as it was given.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        self.local.to_string()
+    }
+
+    /// What the listener runs over.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self.local {
+            Address::Tcp(_) => Kind::Tcp,
+            Address::Ipc(_) => Kind::Ipc,
+        }
+    }
+
+    fn admits_host(&self, peer: &SocketAddr) -> bool {
+        let networks = &self.options.tcp_accept_filters;
+        networks.is_empty() || networks.iter().any(|network| network.contains(peer.ip()))
+    }
+
+    fn admits_process(&self, stream: &Stream) -> io::Result<bool> {
+        let filters = &self.options.ipc_filters;
+        if filters.is_empty() {
+            return Ok(true);
+        }
+        // Without its groups a peer is judged by what is known of it.
+        let groups = || sys::peer_groups(stream).unwrap_or_default();
+        Ok(filters.admit(sys::peer_credentials(stream)?, groups))
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+impl AcceptFault {
+    /// Sorts an error of [`Listener::accept`].
+    #[must_use]
+    pub fn of(error: &io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => Self::Exhausted,
+            Some(libc::EBADF | libc::ENOTSOCK | libc::EFAULT) => Self::Listener,
+            // EINVAL comes from accept(2) when the socket does not listen. A socket option gives
+            // it too, on some systems, for a connection that was reset meanwhile; a listener that
+            // is given up in error costs more than one that is tried again.
+            _ => Self::Connection,
+        }
+    }
+}
+
+/// Binds the first usable address. Another one is tried only when this machine lacks the first;
+/// one that is in use is an error, or a peer would find the wrong listener behind a name.
+fn listen_tcp(endpoint: &TcpEndpoint, options: &TransportOptions) -> io::Result<OwnedFd> {
+    let mut first_error = None;
+    for address in resolve::bind_addresses(endpoint, options.ipv6)? {
+        match tcp::listen(&address, options) {
+            Err(error)
+                if matches!(
+                    error.raw_os_error(),
+                    Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT)
+                ) =>
+            {
+                first_error.get_or_insert(error);
+            }
+            result => return result,
+        }
+    }
+    Err(first_error.unwrap_or_else(|| os_error(libc::ENODEV)))
+}
+
+/// Takes over a listening descriptor of the application.
+fn adopt(fd: RawFd, kind: Kind) -> io::Result<OwnedFd> {
+    sys::adopt_fd(fd, |fd| {
+        let address = Address::of(getsockname(fd)?);
+        let fits = match kind {
+            Kind::Tcp => matches!(address, Some(Address::Tcp(_))),
+            Kind::Ipc => matches!(address, Some(Address::Ipc(_))),
+        };
+        let listens =
+            sockopt::socket_type(fd)? == SocketType::STREAM && sockopt::socket_acceptconn(fd)?;
+        if !fits || !listens {
+            return Err(os_error(libc::EINVAL));
+        }
+        fcntl_setfl(fd, fcntl_getfl(fd)? | OFlags::NONBLOCK)?;
+        Ok(fcntl_setfd(fd, FdFlags::CLOEXEC)?)
+    })
+}

@@ -1,0 +1,1 @@
+//! Tests of the background resolver with a look-up of their own.

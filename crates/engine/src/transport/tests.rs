@@ -1,0 +1,1 @@
+//! Tests of binding, accepting and connecting over loopback.
