@@ -8,6 +8,7 @@ mod arrows;
 mod calls;
 mod functions;
 pub(crate) mod manifest;
+mod pages;
 mod reach;
 pub(crate) mod source;
 mod text;
@@ -68,6 +69,7 @@ fn check(tree: &Tree) -> Vec<Finding> {
     }
     arrows::check(&tree.manifests, &mut findings);
     reach::check(tree, &mut findings);
+    pages::check(tree, &mut findings);
     findings.sort();
     findings.dedup();
     findings

@@ -131,7 +131,7 @@ fn parent(path: &str) -> &str {
 }
 
 /// Joins two paths and takes `..` out of the result.
-fn join(folder: &str, path: &str) -> String {
+pub(crate) fn join(folder: &str, path: &str) -> String {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in path.split('/') {
         match part {

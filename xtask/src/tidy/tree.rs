@@ -32,6 +32,8 @@ pub(crate) struct Tree {
     pub(crate) manifests: Vec<Manifest>,
     /// Every text file, Rust or not: path and content.
     pub(crate) texts: Vec<(String, String)>,
+    /// Every file, text or not, by its path.
+    pub(crate) files: BTreeSet<String>,
     /// Beginnings of paths that must not be written down.
     pub(crate) machine_paths: Vec<String>,
 }
@@ -40,9 +42,9 @@ impl Tree {
     /// Reads the workspace at `root`.
     pub(crate) fn load(root: &Path) -> Result<Self, String> {
         let mut tree = Self { machine_paths: machine_paths(root), ..Self::default() };
-        let mut paths = BTreeSet::new();
-        walk(root, "", &mut paths)?;
-        for path in paths {
+        let mut files = BTreeSet::new();
+        walk(root, "", &mut files)?;
+        for path in files.iter().filter(|path| is_text(path)).cloned() {
             let full = root.join(&path);
             let content = fs::read_to_string(&full)
                 .map_err(|error| format!("cannot read {}: {error}", full.display()))?;
@@ -54,12 +56,20 @@ impl Tree {
             }
             tree.texts.push((path, content));
         }
+        tree.files = files;
         reach::mark_test_modules(&mut tree);
         Ok(tree)
     }
+
+    /// True for the path of a file or of a folder with files in it.
+    pub(crate) fn has_path(&self, path: &str) -> bool {
+        let below = format!("{path}/");
+        self.files.contains(path)
+            || self.files.range(below.clone()..).next().is_some_and(|file| file.starts_with(&below))
+    }
 }
 
-fn walk(root: &Path, below: &str, paths: &mut BTreeSet<String>) -> Result<(), String> {
+fn walk(root: &Path, below: &str, files: &mut BTreeSet<String>) -> Result<(), String> {
     let folder = root.join(below);
     let unreadable = |error| format!("cannot list {}: {error}", folder.display());
     for entry in fs::read_dir(&folder).map_err(unreadable)? {
@@ -68,9 +78,9 @@ fn walk(root: &Path, below: &str, paths: &mut BTreeSet<String>) -> Result<(), St
         let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
         let kind = entry.file_type().map_err(unreadable)?;
         if kind.is_dir() && !SKIPPED_FOLDERS.contains(&name.as_str()) {
-            walk(root, &path, paths)?;
-        } else if kind.is_file() && is_text(&path) {
-            paths.insert(path);
+            walk(root, &path, files)?;
+        } else if kind.is_file() {
+            files.insert(path);
         }
     }
     Ok(())
