@@ -69,9 +69,13 @@ const EXCEPTIONS: [(&str, &str, &str); 1] = [(
     "a wrapped reference count would free memory in use; no input reaches it before memory ends",
 )];
 
-/// Folders and files that may hold `unsafe`.
-const UNSAFE_PLACES: [&str; 4] =
-    ["crates/message/", "crates/pipe/", "crates/engine/src/sys", "crates/libzmq/"];
+/// Beginnings of the paths that may hold `unsafe`, each with the reason.
+const UNSAFE_PLACES: [(&str, &str); 4] = [
+    ("crates/message/", "one payload layout shared with C, and buffers sliced without a copy"),
+    ("crates/pipe/", "cells that two threads hand to each other without a lock"),
+    ("crates/engine/src/sys", "system calls that no safe wrapper has"),
+    ("crates/libzmq/", "the C interface"),
+];
 
 const fn ban(call: Call, covers: Where, instead: &'static str) -> Ban {
     Ban { call, covers, instead }
@@ -92,9 +96,10 @@ pub(crate) fn check(source: &Source, findings: &mut Vec<Finding>) {
             }
         }
     }
-    if !UNSAFE_PLACES.iter().any(|place| source.path.starts_with(place)) {
+    if !UNSAFE_PLACES.iter().any(|(place, _)| source.path.starts_with(place)) {
+        let places = UNSAFE_PLACES.map(|(place, _)| place).join(", ");
         for at in words(&source.code, "unsafe") {
-            let message = format!("`unsafe` lives only in {}", UNSAFE_PLACES.join(", "));
+            let message = format!("`unsafe` lives only in {places}: move it there, or do without");
             findings.push(Finding::new(&source.path, source.line_of(at), message));
         }
     }
