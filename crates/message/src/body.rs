@@ -183,3 +183,96 @@ impl fmt::Debug for Body {
         f.debug_struct("Body").field("received", &self.len).field("total", &self.total).finish()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    /// Receives `bytes` in pieces of at most `step`, cleared or not.
+    fn receive(body: &mut Body, mut bytes: &[u8], step: usize, cleared: bool) {
+        while !bytes.is_empty() {
+            let n = if cleared {
+                let spare = body.spare_mut().unwrap();
+                let n = spare.len().min(step).min(bytes.len());
+                spare[..n].copy_from_slice(&bytes[..n]);
+                body.advance(n);
+                n
+            } else {
+                let spare = body.spare_uninit().unwrap();
+                let n = spare.len().min(step).min(bytes.len());
+                for (place, &byte) in spare.iter_mut().zip(&bytes[..n]) {
+                    place.write(byte);
+                }
+                // SAFETY: the loop wrote `n` bytes of the spare ones.
+                unsafe { body.advance_init(n) };
+                n
+            };
+            assert!(n > 0, "no room for missing bytes");
+            bytes = &bytes[n..];
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "any byte will do")]
+    fn pattern(len: usize) -> Vec<u8> {
+        (0..len).map(|i| (i ^ (i >> 8)) as u8).collect()
+    }
+
+    #[test]
+    fn payload_arrives_whole_in_any_pieces() {
+        for total in [0, 1, 40, 41, 65_535, 65_536, 300_000] {
+            let bytes = pattern(total);
+            for already in [0, 1, total / 2, total] {
+                for (step, cleared) in [(1_000, true), (77_777, true), (usize::MAX, false)] {
+                    let already = already.min(total);
+                    let mut body = Body::try_new(total as u64, &bytes[..already]).unwrap();
+                    assert_eq!((body.received(), body.remaining()), (already, total - already));
+                    receive(&mut body, &bytes[already..], step, cleared);
+                    assert!(body.is_complete());
+                    assert!(body.spare_mut().unwrap().is_empty());
+                    assert_eq!(body.finish().unwrap(), bytes);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn cleared_and_plain_room_may_alternate() {
+        let bytes = pattern(200_000);
+        let mut body = Body::try_new(200_000, &[]).unwrap();
+        for (i, piece) in bytes.chunks(3_333).enumerate() {
+            receive(&mut body, piece, 1_000, i % 2 == 0);
+        }
+        let mut msg = body.finish().unwrap();
+        assert_eq!(msg, bytes);
+        assert!(msg.is_writable());
+        msg.make_mut()[0] = 1;
+    }
+
+    #[test]
+    fn a_declared_length_alone_takes_no_memory() {
+        for total in [1 << 30, 1 << 40, isize::MAX as u64 - 64] {
+            let body = Body::try_new(total, b"abc").unwrap();
+            assert!(body.memory() <= BODY_SLACK_BYTES + 6);
+            assert_eq!(body.finish().unwrap_err().received(), 3);
+        }
+        for total in [isize::MAX as u64, 1 << 63, u64::MAX] {
+            assert_eq!(Body::try_new(total, b"").unwrap_err(), BodyError::TooLarge(total));
+        }
+    }
+
+    #[test]
+    fn bytes_beyond_the_declared_length_are_ignored() {
+        let body = Body::try_new(3, b"abcdef").unwrap();
+        assert_eq!(body.finish().unwrap(), "abc");
+    }
+
+    #[test]
+    #[should_panic(expected = "beyond the spare bytes")]
+    fn only_bytes_that_were_shown_can_be_counted() {
+        let mut body = Body::try_new(10, b"").unwrap();
+        body.spare_uninit().unwrap();
+        body.advance(1);
+    }
+}

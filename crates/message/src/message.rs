@@ -220,3 +220,95 @@ impl Message {
 }
 
 const _: () = assert!(size_of::<Message>() <= 208);
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn everything_byte_like_makes_a_message() {
+        let bytes: &[u8] = b"abc";
+        let one_part = [
+            Message::from("abc"),
+            Message::from(String::from("abc")),
+            Message::from(bytes),
+            Message::from(b"abc"),
+            Message::from(bytes.to_vec()),
+            Message::from(Msg::from("abc")),
+            Message::from(["abc"]),
+            Message::from(vec![Msg::from("abc")]),
+            std::iter::once("abc").collect(),
+        ];
+        for message in &one_part {
+            assert_eq!(*message, ["abc"]);
+            assert_eq!((message.len(), message.bytes(), message.str()), (1, 3, Ok("abc")));
+        }
+        let parts: Vec<Msg> = (0..5).map(|i: u8| Msg::from([i])).collect();
+        assert_eq!(Message::from(parts.clone()), parts);
+        assert_eq!(Vec::from(Message::from(parts.clone())), parts);
+    }
+
+    #[test]
+    fn no_parts_and_an_empty_part_differ() {
+        let none = Message::new();
+        let empty = Message::from("");
+        assert!(none.is_empty() && !empty.is_empty());
+        assert_ne!(none, empty);
+        assert_eq!((none.str(), empty.str()), (Ok(""), Ok("")));
+        assert_eq!((none.first(), empty.first()), (None, Some(&Msg::new())));
+        assert_eq!(none, Message::default());
+    }
+
+    #[test]
+    fn parts_are_reached_by_number_from_either_end() {
+        for len in 1..8_u8 {
+            let mut message: Message = (0..len).map(|i| [i]).collect();
+            assert_eq!(message[usize::from(len) - 1], [len - 1]);
+            assert_eq!(message.part(usize::from(len)), None);
+            assert_eq!(message.last().unwrap(), &[len - 1]);
+            message.parts_mut()[0] = Msg::from("first");
+            assert_eq!(message.first().unwrap(), "first");
+            let parts = message.clone().into_iter();
+            assert_eq!(parts.len(), usize::from(len));
+            assert!(parts.rev().eq(message.iter().rev().cloned()));
+            assert_eq!(message.take().len(), usize::from(len));
+            assert!(message.is_empty());
+        }
+    }
+
+    #[test]
+    fn clearing_empties_short_and_long_messages() {
+        for len in [0, 2, 3, 9] {
+            let mut message: Message = (0..len).map(|_| "part").collect();
+            message.pop_front();
+            message.clear();
+            assert!(message.is_empty());
+            message.push_front("new");
+            assert_eq!(message, ["new"]);
+        }
+    }
+
+    #[test]
+    fn a_part_that_was_taken_off_is_let_go() {
+        use std::sync::Arc;
+        let bytes: Arc<[u8]> = Arc::from([7; 100]);
+        for others in [0, 1, 5] {
+            let mut message: Message = (0..others).map(|_| "x").collect();
+            message.push_front(Msg::from_owner(Arc::clone(&bytes)));
+            assert_eq!(Arc::strong_count(&bytes), 2);
+            drop(message.pop_front());
+            assert_eq!(Arc::strong_count(&bytes), 1);
+        }
+    }
+
+    #[test]
+    fn debug_lists_the_parts() {
+        let text = format!("{:?}", Message::from(["a", ""]));
+        assert_eq!(
+            text,
+            r#"[Msg { len: 1, kind: Inline, bytes: "a" }, Msg { len: 0, kind: Inline, bytes: "" }]"#
+        );
+    }
+}

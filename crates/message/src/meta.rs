@@ -201,3 +201,98 @@ impl fmt::Debug for MetaHandle {
         f.debug_tuple("MetaHandle").field(&**self).finish()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn properties_are_found_in_any_case() {
+        let meta = Meta {
+            peer_address: "192.0.2.1".into(),
+            socket_type: "DEALER".into(),
+            routing_id: Some(Vec::new()),
+            user_id: Some("ada".into()),
+            properties: vec![("X-A".into(), vec![1]), ("x-a".into(), vec![2])],
+            ..Meta::default()
+        };
+        let found = [
+            ("peer-ADDRESS", &b"192.0.2.1"[..]),
+            ("socket-type", b"DEALER"),
+            ("Routing-Id", b""),
+            ("identity", b""),
+            ("USER-ID", b"ada"),
+            ("x-A", &[1]),
+        ];
+        for (name, value) in found {
+            assert_eq!(meta.property(name), Some(value), "{name}");
+        }
+        for name in ["", "X-", "X-AB", "Peer-Addres"] {
+            assert_eq!(meta.property(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_has_no_value() {
+        let meta = Meta::default();
+        for name in ["Peer-Address", "Socket-Type", "Routing-Id", "Identity", "User-Id"] {
+            assert_eq!(meta.property(name), None, "{name}");
+        }
+        assert_eq!(meta.source_fd, -1);
+    }
+
+    /// References that exist beyond those of the handle.
+    fn given(handle: &MetaHandle) -> usize {
+        // SAFETY: the handle keeps the block alive.
+        let refs = unsafe { &handle.shared.as_ref().refs };
+        (0..100).find(|n| refs.is_exactly(handle.held + n)).unwrap()
+    }
+
+    #[test]
+    fn every_message_gives_its_reference_back() {
+        let mut handle = MetaHandle::new(Meta::default());
+        let mut other = MetaHandle::new(Meta { source_fd: 5, ..Meta::default() });
+        let mut msgs: Vec<Msg> = (0..10).map(|_| Msg::from("text")).collect();
+        msgs.iter_mut().for_each(|msg| handle.attach(msg));
+        assert_eq!(given(&handle), 10);
+        let clones = msgs.clone();
+        assert_eq!(given(&handle), 20);
+        assert!(msgs.iter().all(|msg| msg.meta().is_some()));
+        other.attach(&mut msgs[0]);
+        handle.attach(&mut msgs[1]);
+        assert_eq!((given(&handle), given(&other)), (19, 1));
+        drop(msgs);
+        assert_eq!((given(&handle), given(&other)), (10, 0));
+        drop(clones);
+        assert_eq!(given(&handle), 0);
+    }
+
+    #[test]
+    fn shared_handles_and_messages_end_in_any_order_on_any_thread() {
+        for first_to_end in 0..3 {
+            let mut handle = MetaHandle::new(Meta { user_id: Some("a".into()), ..Meta::default() });
+            let mut second = handle.share();
+            assert!(handle.is_same(&second));
+            let mut msg = Msg::new();
+            second.attach(&mut msg);
+            thread::scope(|scope| {
+                let holders: [Box<dyn FnOnce() + Send>; 3] = [
+                    Box::new(move || drop(handle)),
+                    Box::new(move || assert_eq!(second.user_id.as_deref(), Some("a"))),
+                    Box::new(move || assert_eq!(msg.meta().unwrap().source_fd, -1)),
+                ];
+                for (i, end) in holders.into_iter().enumerate() {
+                    if i == first_to_end {
+                        end();
+                    } else {
+                        scope.spawn(end);
+                    }
+                }
+            });
+        }
+    }
+}

@@ -6,6 +6,8 @@
 //! 64 bytes, has no invalid-value niches, and all zeroes is an empty message.
 
 mod convert;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 use std::alloc::handle_alloc_error;
 use std::ffi::c_void;
@@ -105,6 +107,8 @@ const COMMAND: u8 = 2;
 const _: () = assert!(size_of::<Msg>() == 64);
 const _: () = assert!(align_of::<Msg>() == 8);
 const _: () = assert!(size_of::<Data>() == INLINE_MAX);
+// `copy_small` moves 64 bytes at most.
+const _: () = assert!(INLINE_MAX <= 64);
 
 // SAFETY: payloads behind pointers are written only by a holder that proved to be the only one
 // (`try_make_mut`), counts are atomic, metadata is plain data, owners are `Send + Sync` or promised
@@ -674,8 +678,7 @@ unsafe fn copy_small(from: *const u8, to: *mut u8, len: usize) {
             to.add(len - N).cast::<[u8; N]>().write_unaligned(last);
         }
     }
-    // SAFETY: each branch has `N <= len <= 2 * N`, or copies the one byte there is; 33 to 40 bytes
-    // are the first 32 and two overlapping eights of the rest.
+    // SAFETY: each branch has `N <= len <= 2 * N`, as `INLINE_MAX <= 64`, or copies the one byte.
     unsafe {
         match len {
             0 => {}

@@ -6,6 +6,8 @@
 //! So a slice costs the reader a local subtraction, and `count == held` means that no slice lives.
 
 mod pool;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::cell::UnsafeCell;
