@@ -81,3 +81,41 @@ impl<T> Default for Mailbox<T> {
         Self::new()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owner_is_to_be_woken_once_until_it_drains() {
+        let mailbox = Mailbox::new();
+        assert!(mailbox.is_empty());
+        assert!(mailbox.send(1));
+        assert!(!mailbox.send(2));
+        assert!(!mailbox.is_empty());
+        let mut drained = vec![0];
+        mailbox.drain(&mut drained);
+        assert_eq!(drained, [0, 1, 2]);
+        assert!(mailbox.is_empty());
+        mailbox.drain(&mut drained);
+        assert_eq!(drained.len(), 3);
+        assert!(mailbox.send(3));
+    }
+
+    #[test]
+    fn burst_gives_its_memory_back() {
+        let mailbox = Mailbox::new();
+        let mut drained = Vec::new();
+        for number in 0..20 * RETAINED_ITEMS_MAX {
+            let _ = mailbox.send(number);
+        }
+        for _ in 0..3 {
+            mailbox.drain(&mut drained);
+            drained.clear();
+            let _ = mailbox.send(0);
+        }
+        mailbox.drain(&mut drained);
+        assert!(lock(&mailbox.queue).capacity() <= RETAINED_ITEMS_MAX);
+        assert!(drained.capacity() <= RETAINED_ITEMS_MAX);
+    }
+}

@@ -121,12 +121,14 @@ mod model {
             ACTIVE.get() == Some(fault)
         }
 
-        /// Runs a model with a fault; true if the model panicked, that is, found it.
-        pub fn caught(fault: Fault, model: impl FnOnce()) -> bool {
-            ACTIVE.set(Some(fault));
+        /// Runs a model, with a fault or with one of its own; what it panicked with, if it did.
+        pub fn found(fault: Option<Fault>, model: impl FnOnce()) -> Option<String> {
+            ACTIVE.set(fault);
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(model));
             ACTIVE.set(None);
-            outcome.is_err()
+            let panic = outcome.err()?;
+            let text = panic.downcast_ref::<String>().cloned();
+            text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
         }
     }
 }

@@ -300,3 +300,63 @@ impl List {
         self.remove(oldest)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    /// Registers itself anew each time it is woken, from within the waker.
+    struct Again {
+        waiters: Arc<Waiters>,
+        woken: AtomicUsize,
+        tickets: Mutex<Vec<Ticket>>,
+    }
+
+    impl Wake for Again {
+        fn wake(self: Arc<Self>) {
+            self.woken.fetch_add(1, Ordering::Relaxed);
+            let ticket = self.waiters.register(Interest::IN, &Waker::from(Arc::clone(&self)));
+            lock(&self.tickets).push(ticket);
+        }
+    }
+
+    #[test]
+    fn wake_all_wakes_those_that_were_there_and_holds_no_lock_meanwhile() {
+        let waiters = Arc::new(Waiters::new());
+        let again = Arc::new(Again {
+            waiters: Arc::clone(&waiters),
+            woken: AtomicUsize::new(0),
+            tickets: Mutex::new(Vec::new()),
+        });
+        let waker = Waker::from(Arc::clone(&again));
+        let mut tickets = Vec::new();
+        for _ in 0..3 * WAKE_BATCH {
+            tickets.push(waiters.register(Interest::IN, &waker));
+        }
+        assert_eq!(waiters.wake_all(Interest::BOTH), 3 * WAKE_BATCH);
+        assert_eq!(again.woken.load(Ordering::Relaxed), 3 * WAKE_BATCH);
+        for ticket in tickets {
+            assert!(waiters.cancel(ticket));
+        }
+        let entered_meanwhile = std::mem::take(&mut *lock(&again.tickets));
+        assert_eq!(entered_meanwhile.len(), 3 * WAKE_BATCH);
+        for ticket in entered_meanwhile {
+            assert!(!waiters.cancel(ticket));
+        }
+        assert!(!waiters.any(Interest::ALL));
+    }
+
+    #[test]
+    fn update_with_the_same_waker_keeps_it() {
+        let waiters = Waiters::new();
+        let ticket = waiters.register(Interest::OUT, Waker::noop());
+        assert!(waiters.update(&ticket, Waker::noop()));
+        assert!(!waiters.wake_one(Interest::IN));
+        assert!(waiters.wake_one(Interest::OUT));
+        assert!(!waiters.update(&ticket, Waker::noop()));
+        assert!(waiters.cancel(ticket));
+    }
+}

@@ -1,0 +1,196 @@
+//! The consuming end of the pipe's queue. One thread at a time; it owns the published slots. The
+//! protocol is written at [`super`].
+
+use super::chunk::{CHUNK_ITEMS, Chunk};
+use super::{Shared, Stopped, chunk_after, spare_after};
+use crate::sync::{Arc, Ordering, fence, recheck_removed, store_then_fence, take};
+use std::{fmt, ptr};
+
+/// The consuming end of a queue.
+///
+/// [`pop`](Self::pop) the items of a message, then say
+/// [`message_consumed`](Self::message_consumed). Dropping the receiver closes the queue; use
+/// [`close`](Self::close) when a waiting sender must hear of it.
+pub struct Receiver<T> {
+    shared: Arc<Shared<T>>,
+    /// The chunk the last item was popped from; null before the first.
+    chunk: *mut Chunk<T>,
+    /// Items popped, wrapping.
+    popped: usize,
+    /// The published count when last looked at; never behind `popped`.
+    items: usize,
+    /// Messages consumed, wrapping; equal to the shared `consumed`.
+    consumed: usize,
+    /// Where in the ring of spare chunks the next spent one goes.
+    spare: usize,
+    /// Whether we raised `receiver_asleep` and have not seen an item since.
+    asleep: bool,
+}
+
+// SAFETY: the raw pointer leads to a chunk that only this queue uses; the receiver moves items,
+// so it may go to another thread if they may.
+unsafe impl<T: Send> Send for Receiver<T> {}
+
+impl<T> Receiver<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>) -> Self {
+        Self {
+            shared,
+            chunk: ptr::null_mut(),
+            popped: 0,
+            items: 0,
+            consumed: 0,
+            spare: 0,
+            asleep: false,
+        }
+    }
+
+    /// Takes the next published item; `None` when there is none. Never blocks.
+    ///
+    /// Messages are published whole: after the first part the others are there.
+    #[inline]
+    pub fn pop(&mut self) -> Option<T> {
+        if self.popped == self.items && !self.look() {
+            return None;
+        }
+        if self.popped.is_multiple_of(CHUNK_ITEMS) {
+            self.next_chunk();
+        }
+        // SAFETY: item `popped` is below `items`, which was loaded with `Acquire`, so its slot was
+        // filled before; `chunk` covers it; `popped` moves on, so it is read once.
+        let item = unsafe { (*self.chunk).take(self.popped) };
+        self.popped = self.popped.wrapping_add(1);
+        Some(item)
+    }
+
+    /// Counts a message as consumed; to be called after its last part was popped.
+    ///
+    /// Returns true if the sender waits for room and the queue has drained to half its limit (or
+    /// is empty), so that the caller must activate the sender; true once for each time it waits.
+    #[inline]
+    #[must_use = "a sender that waits must be activated"]
+    pub fn message_consumed(&mut self) -> bool {
+        self.consumed = self.consumed.wrapping_add(1);
+        store_then_fence(&self.shared.by_receiver.0.consumed, self.consumed);
+        self.shared.flags.0.sender_waits.load(Ordering::SeqCst) && self.activates_sender()
+    }
+
+    /// Whether there is something to pop; if not, the receiver is now asleep.
+    ///
+    /// After false the next [`Sender::publish`] (or [`Sender::close`]) will return true, once.
+    /// Look at [`is_closed`](Self::is_closed) after this call, not before it. An item found later
+    /// by [`pop`](Self::pop) ends the sleep: ask again before sleeping. An activation may still
+    /// arrive after that.
+    #[inline]
+    #[must_use = "without a message the caller sleeps until it is activated"]
+    pub fn has_message(&mut self) -> bool {
+        self.popped != self.items || self.look() || self.fall_asleep()
+    }
+
+    /// Messages published and not yet consumed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let by_sender = &self.shared.by_sender.0;
+        by_sender.messages.load(Ordering::Acquire).wrapping_sub(self.consumed)
+    }
+
+    /// Whether every published message was consumed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the sender is gone and everything it published has been popped.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.flags.0.sender_closed.load(Ordering::Acquire)
+            && self.shared.by_sender.0.items.load(Ordering::Acquire) == self.popped
+    }
+
+    /// Tells the sender that nothing more will be taken.
+    ///
+    /// Returns true if the sender waits for room and the caller must activate it. What was
+    /// published and not popped is dropped together with the last end.
+    #[must_use = "a sender that waits must be activated"]
+    pub fn close(self) -> bool {
+        self.shut()
+    }
+
+    fn shut(&self) -> bool {
+        self.shared.flags.0.receiver_closed.store(true, Ordering::Release);
+        fence();
+        take(&self.shared.flags.0.sender_waits)
+    }
+
+    /// Loads the published count; true if there is something to pop.
+    #[inline]
+    fn look(&mut self) -> bool {
+        self.items = self.shared.by_sender.0.items.load(Ordering::Acquire);
+        if self.popped == self.items {
+            return false;
+        }
+        if self.asleep {
+            // We are awake without the sender's help; its next publish need not wake us.
+            self.asleep = false;
+            self.shared.flags.0.receiver_asleep.swap(false, Ordering::AcqRel);
+        }
+        true
+    }
+
+    #[cold]
+    fn fall_asleep(&mut self) -> bool {
+        let flag = &self.shared.flags.0.receiver_asleep;
+        if self.asleep && flag.load(Ordering::Relaxed) {
+            // Raised, fenced and not yet taken: the next publish will take it.
+            return false;
+        }
+        self.asleep = true;
+        flag.swap(true, Ordering::AcqRel);
+        fence();
+        !recheck_removed() && self.look()
+    }
+
+    /// Whether the waiting sender is to be activated now; if so its request is taken.
+    #[cold]
+    fn activates_sender(&self) -> bool {
+        let limit = self.shared.flags.0.limit.load(Ordering::Relaxed);
+        // A sender that waits publishes nothing, so the length is exact. Waking it at half the
+        // limit and not at the first free place lets both ends work in long runs.
+        self.len() <= limit.div_ceil(2) && take(&self.shared.flags.0.sender_waits)
+    }
+
+    #[cold]
+    fn next_chunk(&mut self) {
+        let spent = self.chunk;
+        // SAFETY: an item beyond `spent` is published, so the link was written before and is not
+        // written again; `spent` is null or still ours.
+        self.chunk = unsafe { chunk_after(&self.shared, spent) };
+        if spent.is_null() {
+            return;
+        }
+        let place = &self.shared.spares.0[self.spare];
+        if place.load(Ordering::Acquire).is_null() {
+            place.store(spent, Ordering::Release);
+            self.spare = spare_after(self.spare);
+        } else {
+            // SAFETY: all items of the chunk were popped, and the sender has gone on to a later
+            // chunk, in which it has published; nobody else knows the pointer.
+            unsafe { Chunk::free(spent) };
+        }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        let _ = self.shut();
+        let (chunk, popped) = (self.chunk, self.popped);
+        // SAFETY: written here only, once, and read by `Shared::drop`, which the reference count
+        // puts after this.
+        self.shared.flags.0.stopped.with_mut(|to| unsafe { *to = Stopped { chunk, popped } });
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("len", &self.len()).finish()
+    }
+}
