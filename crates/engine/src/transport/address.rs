@@ -54,10 +54,16 @@ pub(super) fn ip_text(address: &SocketAddr) -> String {
 /// What follows `ipc://`: the path, `@` and the abstract name, or nothing. Bytes that are not UTF-8
 /// are replaced.
 pub(super) fn unix_name(address: &SocketAddrUnix) -> Box<str> {
-    if let Some(name) = address.abstract_name() {
-        return format!("@{}", String::from_utf8_lossy(name)).into();
+    // rustix reads an unnamed socket's address as an empty abstract name, and leaves the closing
+    // NUL on a path of the full length.
+    match (address.abstract_name(), address.path_bytes()) {
+        (Some(name @ [_, ..]), _) => format!("@{}", String::from_utf8_lossy(name)).into(),
+        (_, Some(path)) => {
+            let end = path.iter().position(|byte| *byte == 0).unwrap_or(path.len());
+            String::from_utf8_lossy(&path[..end]).into()
+        }
+        _ => Box::default(),
     }
-    address.path_bytes().map(String::from_utf8_lossy).unwrap_or_default().into()
 }
 
 #[cfg(test)]

@@ -10,11 +10,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use super::os_error;
 
-/// The addresses of an interface with this port, the wanted family first; empty when there is no
-/// interface of that name.
-///
-/// With `ipv6` the IPv6 addresses come before the IPv4 ones, and those that need no scope before
-/// those that do; without it there are IPv4 addresses only.
+/// The addresses of an interface with this port, best first; empty when there is no interface of
+/// that name. Without `ipv6` there are IPv4 addresses only.
 pub(super) fn addresses(name: &str, port: u16, ipv6: bool) -> io::Result<Vec<SocketAddr>> {
     let mut found: Vec<SocketAddr> = if_addrs::get_if_addrs()?
         .into_iter()
@@ -28,11 +25,18 @@ pub(super) fn addresses(name: &str, port: u16, ipv6: bool) -> io::Result<Vec<Soc
             ip @ IpAddr::V4(_) => Some(SocketAddr::new(ip, port)),
         })
         .collect();
-    found.sort_by_key(|address| match address {
-        SocketAddr::V6(v6) => u8::from(v6.scope_id() != 0),
-        SocketAddr::V4(_) => 2,
-    });
+    found.sort_by_key(preference);
     Ok(found)
+}
+
+/// IPv6 before IPv4, as libzmq has it, but link-local addresses last: nearly every interface has
+/// one and peers cannot use it without naming their own interface.
+const fn preference(address: &SocketAddr) -> u8 {
+    match address {
+        SocketAddr::V6(v6) if v6.scope_id() == 0 => 0,
+        SocketAddr::V4(_) => 1,
+        SocketAddr::V6(_) => 2,
+    }
 }
 
 /// Whether an interface of this name has an address.
@@ -80,6 +84,16 @@ mod tests {
         assert!(both.iter().all(|address| address.ip().is_loopback() && address.port() == 7));
         assert!(both.contains(&v4[0]));
         assert!(both.is_sorted_by_key(SocketAddr::is_ipv4));
+    }
+
+    #[test]
+    fn a_link_local_address_is_the_last_choice() {
+        let mut found = ["[fe80::1%2]:7", "10.0.0.1:7", "[fd00::1]:7"]
+            .map(|text| text.parse::<SocketAddr>().unwrap());
+        found.sort_by_key(preference);
+        assert_eq!(found.map(|address| preference(&address)), [0, 1, 2]);
+        assert_eq!(found[0], "[fd00::1]:7".parse().unwrap());
+        assert_eq!(found[1], "10.0.0.1:7".parse().unwrap());
     }
 
     #[test]

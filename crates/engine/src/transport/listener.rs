@@ -86,7 +86,7 @@ impl Listener {
             Err(Errno::AGAIN) => return Ok(None),
             result => result?,
         };
-        let stream = Stream::new(fd, remote.and_then(Address::of))?;
+        let stream = Stream::new(fd, remote.and_then(Address::of)).map_err(lost)?;
         let admitted = match stream.addresses() {
             (Address::Ipc(_), _) => self.admits_process(&stream)?,
             (_, Address::Tcp(peer)) => self.admits_host(peer),
@@ -96,7 +96,7 @@ impl Listener {
             return Err(os_error(libc::EPERM));
         }
         if stream.kind() == Kind::Tcp {
-            tcp::tune(stream.as_fd(), &self.options)?;
+            tcp::tune(stream.as_fd(), &self.options).map_err(lost)?;
         }
         Ok(Some(stream))
     }
@@ -151,13 +151,16 @@ impl AcceptFault {
     pub fn of(error: &io::Error) -> Self {
         match error.raw_os_error() {
             Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => Self::Exhausted,
-            Some(libc::EBADF | libc::ENOTSOCK | libc::EFAULT) => Self::Listener,
-            // EINVAL comes from accept(2) when the socket does not listen. A socket option gives
-            // it too, on some systems, for a connection that was reset meanwhile; a listener that
-            // is given up in error costs more than one that is tried again.
+            Some(libc::EBADF | libc::ENOTSOCK | libc::EFAULT | libc::EINVAL) => Self::Listener,
             _ => Self::Connection,
         }
     }
+}
+
+/// A connection that cannot be set up is one that was reset while it waited. Some of the numbers
+/// that this gives would, from accept(2), mean that the listener is broken.
+fn lost(_: io::Error) -> io::Error {
+    os_error(libc::ECONNABORTED)
 }
 
 /// Binds the first usable address. Another one is tried only when this machine lacks the first;

@@ -1,8 +1,8 @@
 //! Byte streams to peers over tcp and ipc: binding, accepting, resolving, connecting.
 //!
 //! Nothing here knows ZMTP, sockets or sessions. Every descriptor is non-blocking and owned by the
-//! value that names it ([`Listener`], [`Pending`], [`Stream`]); the owner registers it with a poller
-//! and calls when it is ready. All values are `Send` and their calls take `&self` or `self`.
+//! value that names it ([`Listener`], [`Pending`], [`Stream`]); the owner registers it with a
+//! poller and calls when it is ready. All values are `Send` and their calls take `&self` or `self`.
 //!
 //! An endpoint goes through these hands:
 //!

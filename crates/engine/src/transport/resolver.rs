@@ -1,8 +1,8 @@
 //! Host names looked up off the I/O threads.
 //!
-//! A few threads, started when there is work and ended when there is none for a while, take look-ups
-//! from a bounded queue in their order. One lock guards the queue and the thread counts; it is held
-//! for a few instructions only, never across a look-up, a thread's start or a callback. Any thread
+//! A few threads, started when there is work and ended when there is none for a while, take
+//! look-ups from a bounded queue in their order. One lock guards the queue and the thread counts;
+//! it is held for a few instructions only, never across a look-up, a thread's start or a callback. Any thread
 //! may call, and no call waits.
 
 use std::collections::VecDeque;
@@ -32,6 +32,8 @@ pub struct Resolver {
 
 struct Shared {
     lookup: Box<Lookup>,
+    /// How long a thread stays without work.
+    idle_max: Duration,
     state: Mutex<State>,
     /// Signalled when a job is queued or the resolver closes.
     wake: Condvar,
@@ -62,7 +64,8 @@ impl Resolver {
     }
 
     fn with_lookup(lookup: Box<Lookup>) -> Self {
-        let shared = Shared { lookup, state: Mutex::default(), wake: Condvar::new() };
+        let shared =
+            Shared { lookup, idle_max: IDLE_MAX, state: Mutex::default(), wake: Condvar::new() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -177,8 +180,10 @@ impl Shared {
                 return None;
             }
             state.idle += 1;
-            let (woken, timeout) =
-                self.wake.wait_timeout(state, IDLE_MAX).unwrap_or_else(PoisonError::into_inner);
+            let (woken, timeout) = self
+                .wake
+                .wait_timeout(state, self.idle_max)
+                .unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
             if timeout.timed_out() && state.jobs.is_empty() {
@@ -201,7 +206,7 @@ const THREADS_MAX: usize = 4;
 /// reconnect interval.
 const QUEUE_MAX: usize = 16_384;
 
-/// How long a thread stays without work.
+/// Long enough to serve a burst of reconnects, short enough to leave no threads behind it.
 const IDLE_MAX: Duration = Duration::from_secs(5);
 
 /// The system's resolver loads modules and keeps packets on its stack.

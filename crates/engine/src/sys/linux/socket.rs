@@ -223,6 +223,36 @@ mod tests {
         assert!(unsent_bytes(&ours).unwrap() >= 100);
     }
 
+    fn int_option(fd: impl AsFd, level: i32, name: i32) -> i32 {
+        let mut value = [0; 4];
+        assert_eq!(read_option(fd.as_fd(), level, name, &mut value).unwrap(), 4);
+        i32::from_ne_bytes(value)
+    }
+
+    #[test]
+    fn integer_options_reach_the_kernel() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        set_priority(&listener, 5).unwrap();
+        assert_eq!(int_option(&listener, libc::SOL_SOCKET, libc::SO_PRIORITY), 5);
+        set_bind_without_port(&listener).unwrap();
+        assert_eq!(int_option(&listener, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT), 1);
+        match set_busy_poll_us(&listener, 20) {
+            Ok(()) => assert_eq!(int_option(&listener, libc::SOL_SOCKET, libc::SO_BUSY_POLL), 20),
+            // Only the privileged may raise it.
+            Err(error) => assert_eq!(error.raw_os_error(), Some(libc::EPERM)),
+        }
+    }
+
+    #[test]
+    fn only_missing_options_are_ignored() {
+        for errno in [libc::ENOPROTOOPT, libc::EOPNOTSUPP] {
+            ignore_unsupported(Err(io::Error::from_raw_os_error(errno))).unwrap();
+        }
+        let error = ignore_unsupported(Err(io::Error::from_raw_os_error(libc::EPERM)));
+        assert_eq!(error.unwrap_err().raw_os_error(), Some(libc::EPERM));
+        ignore_unsupported(Ok(())).unwrap();
+    }
+
     #[test]
     fn peer_groups_are_those_of_this_process() {
         let (ours, _peer) = UnixStream::pair().unwrap();
