@@ -17,6 +17,14 @@
 //!   any state ── fault, refusal, misfit ──▶ Ended;  done ──▶ Ended
 //! ```
 
+mod config;
+mod established;
+
+pub use config::HandshakeConfig;
+pub use established::{Established, Progress, TrafficCodec};
+
+use config::{IDENTITY, RESOURCE, SOCKET_TYPE, is_resource};
+
 use crate::command::Command;
 use crate::error::{ConfigError, HandshakeError, ProtocolError};
 use crate::frame::{FRAME_HEADER_MAX, Framing, v1_length};
@@ -28,140 +36,10 @@ use crate::mechanism::{Mechanism, MechanismConfig, Step};
 use crate::metadata::Metadata;
 use crate::socket_type::SocketType;
 
-const SOCKET_TYPE: &str = "Socket-Type";
-const IDENTITY: &str = "Identity";
-const RESOURCE: &str = "Resource";
-
 /// Highest version octet of a ZMTP 2.0 peer.
 ///
 /// RFC 15 names revision 1 and RFC 37 1 and 2; 0 comes from development versions before 3.2.
 const V2_REVISION_MAX: u8 = 2;
-
-/// What a socket brings to a handshake.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HandshakeConfig {
-    /// Our socket type.
-    pub socket_type: SocketType,
-    /// Our routing id, at most 255 octets, the first not zero. Announced by REQ, DEALER and ROUTER
-    /// only. Default: empty.
-    pub routing_id: Vec<u8>,
-    /// The security mechanism. Default: NULL.
-    pub mechanism: MechanismConfig,
-    /// Application properties for the peer; names start with `X-`. Default: none. Together with
-    /// our own properties at most 64 and 8 KiB.
-    pub metadata: Vec<(String, Vec<u8>)>,
-    /// The resource that we ask the peer for (RFC 37 §The Resource Property). Default: none.
-    pub resource: Option<String>,
-    /// Whether we are the server of a mechanism that has roles. No meaning under NULL. Default:
-    /// false.
-    pub as_server: bool,
-    /// Whether peers of ZMTP 1.0 and 2.0 are accepted. Default: true. Only NULL permits it, and
-    /// only the socket types those versions know; otherwise such a peer is refused all the same.
-    pub allow_downgrade: bool,
-}
-
-impl HandshakeConfig {
-    /// The defaults for a socket of this type.
-    pub fn new(socket_type: SocketType) -> HandshakeConfig {
-        HandshakeConfig {
-            socket_type,
-            routing_id: Vec::new(),
-            mechanism: MechanismConfig::Null,
-            metadata: Vec::new(),
-            resource: None,
-            as_server: false,
-            allow_downgrade: true,
-        }
-    }
-
-    /// The metadata of our READY.
-    fn properties(&self) -> Result<Metadata, ConfigError> {
-        if !self.socket_type.speaks_zmtp() {
-            return Err(ConfigError::NotZmtp);
-        }
-        // RFC 37 §The Identity Property: 0 to 255 octets, and the first SHALL NOT be zero.
-        if self.routing_id.len() > ROUTING_ID_BYTES_MAX {
-            return Err(ConfigError::RoutingIdTooLong);
-        }
-        if self.routing_id.first() == Some(&0) {
-            return Err(ConfigError::RoutingIdReserved);
-        }
-        let mut properties = Metadata::new();
-        let mut push =
-            |name: &str, value: &[u8]| properties.push(name, value).map_err(ConfigError::Metadata);
-        // RFC 37 §Connection Metadata: the sender SHOULD specify the Socket-Type.
-        push(SOCKET_TYPE, self.socket_type.name().as_bytes())?;
-        // The worked example of RFC 37 has a DEALER announce an empty Identity and a ROUTER none.
-        if self.socket_type.sends_routing_id()
-            && (self.socket_type != SocketType::Router || !self.routing_id.is_empty())
-        {
-            push(IDENTITY, &self.routing_id)?;
-        }
-        if let Some(resource) = &self.resource {
-            if !is_resource(resource.as_bytes()) {
-                return Err(ConfigError::ResourceInvalid);
-            }
-            push(RESOURCE, resource.as_bytes())?;
-        }
-        for (name, value) in &self.metadata {
-            // RFC 37 §Connection Metadata: names starting with "X-" SHALL be reserved for
-            // application use, so the application gets no others.
-            if !name.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case("X-")) {
-                return Err(ConfigError::NotApplicationProperty);
-            }
-            push(name, value)?;
-        }
-        Ok(properties)
-    }
-}
-
-/// What [`Handshake::receive`] made of its input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// All input is understood; the handshake waits for more.
-    NeedMore {
-        /// Octets taken, always all of them.
-        consumed: usize,
-    },
-    /// The connection is established.
-    Done {
-        /// Octets taken; what follows them is traffic.
-        consumed: usize,
-        /// What the two ends agreed on.
-        established: Established,
-    },
-}
-
-/// A connection after its handshake.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Established {
-    /// How frames are delimited from now on, in both directions.
-    pub framing: Framing,
-    /// The version spoken, major and minor: 1.0, 2.0, 3.0, or 3.1 for all later ones.
-    pub version: (u8, u8),
-    /// The peer's socket type. `None` for a 1.0 peer, which cannot say, and for a 3.x peer that
-    /// does not.
-    pub peer_type: Option<SocketType>,
-    /// The peer's routing id, at most 255 octets and never starting with zero; empty if it has
-    /// none or is of a type whose routing id is ignored. Only a ROUTER has use for it.
-    pub routing_id: Vec<u8>,
-    /// All properties of the peer's READY; empty before 3.0. At most 8 KiB.
-    pub metadata: Metadata,
-    /// Send SUBSCRIBE and CANCEL commands; if not, subscription messages.
-    pub subscribes_by_command: bool,
-    /// The peer filters at the publisher. If not (1.0), send it no subscriptions, treat it as
-    /// subscribed to everything, and filter here what it sends.
-    pub forwards_subscriptions: bool,
-    /// The peer answers PING, so its silence has a meaning. Answer its own PINGs in any case.
-    pub pings: bool,
-    /// Encryption of all traffic; `None` under NULL.
-    pub codec: Option<TrafficCodec>,
-}
-
-/// Encryption of the traffic of one connection. No mechanism that encrypts exists yet, so no value
-/// of this type does either.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TrafficCodec {}
 
 /// The handshake of one connection.
 ///
@@ -563,12 +441,4 @@ fn checked_routing_id(identity: &[u8]) -> Result<Vec<u8>, ProtocolError> {
     } else {
         Ok(identity.to_vec())
     }
-}
-
-/// RFC 37 §The Resource Property: names of one or more permitted characters, joined by slashes.
-fn is_resource(resource: &[u8]) -> bool {
-    let permitted = |c: &u8| {
-        c.is_ascii_alphanumeric() || matches!(c, b'$' | b'-' | b'_' | b'@' | b'.' | b'&' | b'+')
-    };
-    resource.split(|&c| c == b'/').all(|name| !name.is_empty() && name.iter().all(permitted))
 }

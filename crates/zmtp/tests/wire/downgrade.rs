@@ -1,6 +1,8 @@
 //! The matrix of our configuration against every version a peer may announce.
-use crate::support::*;
+
 use oxmq_zmtp::{Framing, HandshakeConfig, HandshakeError, ProtocolError, SocketType};
+
+use crate::support::*;
 
 fn strict(socket_type: SocketType) -> HandshakeConfig {
     HandshakeConfig { allow_downgrade: false, ..HandshakeConfig::new(socket_type) }

@@ -1,8 +1,11 @@
 //! Frame headers in the three framings: every flags octet, every edge of every length, every split.
+
 use oxmq_zmtp::{
     FRAME_HEADER_MAX, FrameHeader, Framing, ProtocolError, encode_subscription,
     parse_subscription_message, subscription_message,
 };
+
+use crate::support::*;
 
 const FRAMINGS: [Framing; 3] = [Framing::V1, Framing::V2, Framing::V3];
 const BODY_MAX: u64 = i64::MAX as u64;

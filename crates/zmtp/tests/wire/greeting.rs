@@ -1,7 +1,8 @@
 //! What we write, octet by octet and stage by stage, against the texts of the RFCs.
 
-use crate::support::*;
 use oxmq_zmtp::{ConfigError, Framing, Handshake, HandshakeConfig, MetadataFault, SocketType};
+
+use crate::support::*;
 
 /// The DEALER's READY in RFC 37 §Worked Example.
 const DEALER_READY: &[u8] =

@@ -1,8 +1,10 @@
 //! The 3.x handshake with a peer that sends metadata: what is accepted, and each field wrong once.
-use crate::support::*;
+
 use oxmq_zmtp::{
     Command, Framing, HandshakeConfig, HandshakeError, MetadataFault, ProtocolError, SocketType,
 };
+
+use crate::support::*;
 
 /// How a peer fares whose READY has these properties.
 fn with_properties(ours: SocketType, properties: &[(&str, &[u8])]) -> Outcome {

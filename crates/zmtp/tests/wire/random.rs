@@ -1,12 +1,17 @@
 //! Random octets and random traffic. A failure prints its seed and the smallest case;
 //! `PROPTEST_RNG_SEED` sets the seed and `PROPTEST_CASES` the number of cases.
-use crate::support::*;
+
+use std::hash::{BuildHasher, RandomState};
+
 use oxmq_zmtp::{
     Command, Endpoint, FRAME_HEADER_MAX, Framing, Handshake, HandshakeConfig, Metadata, Progress,
     SocketType, limits, parse_subscription_message,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use crate::support::*;
 
 fn socket_types() -> impl Strategy<Value = SocketType> {
     let types: Vec<_> = SocketType::ALL.into_iter().filter(|kind| kind.speaks_zmtp()).collect();
@@ -45,14 +50,17 @@ fn mutated_session() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// 2,000 cases unless `PROPTEST_CASES` says otherwise; failures are not written into the tree.
+/// 2,000 cases unless `PROPTEST_CASES` says otherwise, from a seed that is printed.
 fn cases() -> ProptestConfig {
-    let from_environment = ProptestConfig::default();
-    let cases = match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => from_environment.cases,
-        None => 2000,
-    };
-    ProptestConfig { cases, failure_persistence: None, ..from_environment }
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seed = number("PROPTEST_RNG_SEED").unwrap_or_else(|| RandomState::new().hash_one(()));
+    println!("PROPTEST_RNG_SEED={seed}");
+    ProptestConfig {
+        cases: number("PROPTEST_CASES").and_then(|cases| cases.try_into().ok()).unwrap_or(2000),
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        ..Default::default()
+    }
 }
 
 /// Splits `octets` at the given places.

@@ -1,6 +1,8 @@
 //! Sample sessions in every split: the outcome depends on the octets, never on how they arrive.
-use crate::support::*;
+
 use oxmq_zmtp::{HandshakeConfig, SocketType};
+
+use crate::support::*;
 
 /// What a peer may send, good and bad, with the configuration that meets it.
 fn sessions() -> Vec<(HandshakeConfig, Vec<u8>)> {

@@ -1,0 +1,55 @@
+//! What a handshake reports: how far it is, and what the two ends agreed on.
+//!
+//! Plain values that the owner of the connection keeps.
+
+use crate::frame::Framing;
+use crate::metadata::Metadata;
+use crate::socket_type::SocketType;
+
+/// What [`Handshake::receive`] made of its input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All input is understood; the handshake waits for more.
+    NeedMore {
+        /// Octets taken, always all of them.
+        consumed: usize,
+    },
+    /// The connection is established.
+    Done {
+        /// Octets taken; what follows them is traffic.
+        consumed: usize,
+        /// What the two ends agreed on.
+        established: Established,
+    },
+}
+
+/// A connection after its handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Established {
+    /// How frames are delimited from now on, in both directions.
+    pub framing: Framing,
+    /// The version spoken, major and minor: 1.0, 2.0, 3.0, or 3.1 for all later ones.
+    pub version: (u8, u8),
+    /// The peer's socket type. `None` for a 1.0 peer, which cannot say, and for a 3.x peer that
+    /// does not.
+    pub peer_type: Option<SocketType>,
+    /// The peer's routing id, at most 255 octets and never starting with zero; empty if it has
+    /// none or is of a type whose routing id is ignored. Only a ROUTER has use for it.
+    pub routing_id: Vec<u8>,
+    /// All properties of the peer's READY; empty before 3.0. At most 8 KiB.
+    pub metadata: Metadata,
+    /// Send SUBSCRIBE and CANCEL commands; if not, subscription messages.
+    pub subscribes_by_command: bool,
+    /// The peer filters at the publisher. If not (1.0), send it no subscriptions, treat it as
+    /// subscribed to everything, and filter here what it sends.
+    pub forwards_subscriptions: bool,
+    /// The peer answers PING, so its silence has a meaning. Answer its own PINGs in any case.
+    pub pings: bool,
+    /// Encryption of all traffic; `None` under NULL.
+    pub codec: Option<TrafficCodec>,
+}
+
+/// Encryption of the traffic of one connection. No mechanism that encrypts exists yet, so no value
+/// of this type does either.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrafficCodec {}
