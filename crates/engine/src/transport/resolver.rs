@@ -69,7 +69,7 @@ impl Resolver {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Finds the addresses of an endpoint, as [`super::resolve`], and hands them to `callback`.
+    /// Finds the addresses of an endpoint, as [`super::resolve()`], and hands them to `callback`.
     ///
     /// Never blocks. When there is nothing to look up, or the queue is full (16384 look-ups,
     /// EAGAIN), or no thread can be started, the callback is called before this returns, by the

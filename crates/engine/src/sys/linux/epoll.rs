@@ -320,6 +320,22 @@ mod tests {
     }
 
     #[test]
+    fn without_the_finer_call_a_short_wait_is_rounded_up_and_never_down() {
+        let epoll = Epoll::new().unwrap();
+        let mut events = Events::with_capacity(1);
+        // Other tests may run into this meanwhile, and must hold then too.
+        let known = PWAIT2_MISSING.swap(true, Ordering::Relaxed);
+        let (limit, start) = (Duration::from_micros(1500), Instant::now());
+        assert_eq!(epoll.wait(&mut events, Some(limit)).unwrap(), 0);
+        let waited = start.elapsed();
+        PWAIT2_MISSING.store(known, Ordering::Relaxed);
+        assert!(waited >= limit, "woke after {waited:?}");
+        for (errno, refused) in [(libc::ENOSYS, true), (libc::EPERM, true), (libc::EINTR, false)] {
+            assert_eq!(pwait2_refused(&io::Error::from_raw_os_error(errno)), refused);
+        }
+    }
+
+    #[test]
     fn the_longest_timeout_is_accepted() {
         let (epoll, wake) = (Epoll::new().unwrap(), EventFd::new().unwrap());
         let mut events = Events::with_capacity(1);
