@@ -2,8 +2,8 @@
 //!
 //! A few threads, started when there is work and ended when there is none for a while, take
 //! look-ups from a bounded queue in their order. One lock guards the queue and the thread counts;
-//! it is held for a few instructions only, never across a look-up, a thread's start or a callback. Any thread
-//! may call, and no call waits.
+//! it is held for a few instructions only, never across a look-up, a thread's start or a callback.
+//! Any thread may call, and no call waits.
 
 use std::collections::VecDeque;
 use std::fmt;
