@@ -51,8 +51,8 @@ unsafe impl Send for Body {}
 unsafe impl Sync for Body {}
 
 impl Body {
-    /// Starts a payload of `total_len` bytes whose first ones are `already` there. If there are more
-    /// than `total_len`, the rest is not part of the payload and ignored.
+    /// Starts a payload of `total_len` bytes whose first ones are `already` there. If there are
+    /// more than `total_len`, the rest is not part of the payload and ignored.
     ///
     /// Errors: [`BodyError::TooLarge`] if no allocation could hold `total_len` bytes,
     /// [`BodyError::OutOfMemory`] if the allocator refuses the first block.
@@ -63,7 +63,8 @@ impl Body {
         let len = already.len().min(total);
         let capacity = allowance(len).min(total);
         let block = heap::try_alloc(capacity, Fill::Uninit)?;
-        // SAFETY: the new block has room for `capacity >= len` bytes and does not overlap `already`.
+        // SAFETY: the new block has room for `capacity >= len` bytes and does not overlap
+        // `already`.
         unsafe { heap::payload(block).copy_from_nonoverlapping(already.as_ptr(), len) };
         Ok(Self { block, capacity, init: len, len, total })
     }
@@ -75,9 +76,9 @@ impl Body {
     pub fn spare_mut(&mut self) -> Result<&mut [u8], OutOfMemory> {
         self.reserve()?;
         let end = self.capacity.min(self.len + BODY_STEP_BYTES);
-        // SAFETY: `len <= init` and `len <= end <= capacity`. Bytes up to `init` were written before
-        // and those up to `end` are cleared here, so the slice is initialised; the block has no
-        // other holder.
+        // SAFETY: `len <= init` and `len <= end <= capacity`. Bytes up to `init` were written
+        // before and those up to `end` are cleared here, so the slice is initialised; the block has
+        // no other holder.
         unsafe {
             let payload = heap::payload(self.block);
             if self.init < end {
@@ -115,7 +116,8 @@ impl Body {
     /// Counts the first `n` bytes of [`spare_uninit`](Self::spare_uninit) as received.
     ///
     /// # Safety
-    /// The last call of `spare_uninit` gave at least `n` bytes, of which the first `n` were written.
+    /// The last call of `spare_uninit` gave at least `n` bytes, of which the first `n` were
+    /// written.
     pub unsafe fn advance_init(&mut self, n: usize) {
         debug_assert!(n <= self.capacity - self.len);
         self.len += n;

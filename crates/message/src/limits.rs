@@ -32,8 +32,8 @@ pub(crate) const BODY_STEP_BYTES: usize = 128 * 1024;
 /// beside `REFS_MAX` where a word has 32 bits.
 pub(crate) const REFS_BATCH: usize = if usize::BITS >= 64 { 1 << 20 } else { 1 << 8 };
 
-/// The count beyond which a block is never freed: only leaked clones can reach it, and wrapping round
-/// would free memory in use.
+/// The count beyond which a block is never freed: only leaked clones can reach it, and wrapping
+/// round would free memory in use.
 pub(crate) const REFS_MAX: usize = isize::MAX as usize;
 
 const _: () = assert!(INLINE_MAX <= u8::MAX as usize);

@@ -107,6 +107,7 @@ pub(crate) unsafe fn acquire(meta: NonNull<SharedMeta>) {
 ///
 /// # Safety
 /// The caller holds `n` references and gives them up.
+#[inline]
 pub(crate) unsafe fn release(meta: NonNull<SharedMeta>, n: usize) {
     // SAFETY: the caller's references keep the block alive up to the release; if they were the
     // last, nobody else can reach the box that `MetaHandle::new` made.

@@ -225,8 +225,8 @@ impl Msg {
         Ok(Self::remote(OWNER, data, len, block.as_ptr().cast()))
     }
 
-    /// A message over the bytes that `owner` lends. The owner is dropped with the last clone, on the
-    /// thread that drops it. Allocates once and copies nothing.
+    /// A message over the bytes that `owner` lends. The owner is dropped with the last clone, on
+    /// the thread that drops it. Allocates once and copies nothing.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -244,8 +244,8 @@ impl Msg {
         // Already a message, so that a panic in `as_ref` frees the block.
         let nothing = NonNull::dangling().as_ptr();
         let mut msg = Self::remote(OWNER, nothing, 0, block.as_ptr().cast());
-        // SAFETY: the block holds a `T` that stays where it is, borrowed from now on, until the last
-        // reference is gone; nothing but the drop touches it.
+        // SAFETY: the block holds a `T` that stays where it is, borrowed from now on, until the
+        // last reference is gone; nothing but the drop touches it.
         let bytes = unsafe { owner::value::<T>(block).as_ref() }.as_ref();
         msg.data.remote.ptr = bytes.as_ptr();
         msg.data.remote.len = bytes.len();
@@ -454,16 +454,39 @@ impl Msg {
     /// An inline message; `bytes` has at most `INLINE_MAX`.
     #[inline]
     pub(crate) fn inline(bytes: &[u8]) -> Self {
-        debug_assert!(bytes.len() <= INLINE_MAX);
-        let len = bytes.len().min(INLINE_MAX);
         let mut msg = Self::new();
+        msg.put_inline(bytes);
+        msg
+    }
+
+    /// Becomes an inline message of `bytes`, at most `INLINE_MAX`, without labels or metadata.
+    ///
+    /// Writing the fields where they stay spares a move of the message right after small stores to
+    /// it, for which the processor would have to wait.
+    #[inline]
+    pub(crate) fn set_inline(&mut self, bytes: &[u8]) {
+        if self.kind != INLINE {
+            // Moved out first: should an owner's drop panic, it must not be dropped again.
+            drop(self.take());
+        }
+        self.drop_meta();
+        self.delivery_id = 0;
+        self.routing_id = 0;
+        self.flags = 0;
+        self.put_inline(bytes);
+    }
+
+    /// Stores the payload of an inline message.
+    #[inline]
+    fn put_inline(&mut self, bytes: &[u8]) {
+        debug_assert!(self.kind == INLINE && bytes.len() <= INLINE_MAX);
+        let len = bytes.len().min(INLINE_MAX);
         // SAFETY: `len` bytes are readable at `bytes` and writable in `data`, which is apart.
-        unsafe { copy_small(bytes.as_ptr(), (&raw mut msg.data).cast(), len) };
+        unsafe { copy_small(bytes.as_ptr(), (&raw mut self.data).cast(), len) };
         #[expect(clippy::cast_possible_truncation, reason = "at most INLINE_MAX")]
         {
-            msg.inline_len = len as u8;
+            self.inline_len = len as u8;
         }
-        msg
     }
 
     /// A message over the first `len` payload bytes of `block`.
@@ -543,8 +566,8 @@ impl Msg {
     #[inline]
     fn payload_mut(&mut self) -> &mut [u8] {
         let len = self.len();
-        // SAFETY: the callers made sure that the payload is writable: inline, or in a block to which
-        // this message, borrowed mutably, holds the only reference.
+        // SAFETY: the callers made sure that the payload is writable: inline, or in a block to
+        // which this message, borrowed mutably, holds the only reference.
         unsafe { slice::from_raw_parts_mut(self.as_mut_ptr(), len) }
     }
 
@@ -640,8 +663,8 @@ impl Drop for Msg {
 }
 
 impl Clone for Msg {
-    /// Shares the payload; an inline one is copied. One atomic addition for the payload unless it is
-    /// inline or static, one for the metadata unless it is reached through the slab.
+    /// Shares the payload; an inline one is copied. One atomic addition for the payload unless it
+    /// is inline or static, one for the metadata unless it is reached through the slab.
     #[inline]
     fn clone(&self) -> Self {
         self.acquire_payload();
@@ -665,7 +688,8 @@ impl Default for Msg {
 /// the general copy for lengths that are known only at run time.
 ///
 /// # Safety
-/// `len <= INLINE_MAX`; `from` is readable and `to` writable for `len` bytes, and they do not overlap.
+/// `len <= INLINE_MAX`; `from` is readable and `to` writable for `len` bytes, and they do not
+/// overlap.
 #[inline]
 unsafe fn copy_small(from: *const u8, to: *mut u8, len: usize) {
     /// Moves the first and the last `N` bytes.

@@ -70,9 +70,9 @@ pub(crate) unsafe fn take<T>(block: NonNull<Owner>) -> T {
 }
 
 unsafe fn free_typed<T>(block: NonNull<Owner>) {
-    // SAFETY: `try_new::<T>` stored this function in the block, so it holds a `T`; the caller was the
-    // last holder, drops the owner once and frees the block with the layout that `try_new` used. (If
-    // the drop panics, the block leaks.)
+    // SAFETY: `try_new::<T>` stored this function in the block, so it holds a `T`; the caller was
+    // the last holder, drops the owner once and frees the block with the layout that `try_new`
+    // used. (If the drop panics, the block leaks.)
     unsafe {
         value::<T>(block).drop_in_place();
         dealloc(block.as_ptr().cast(), Layout::new::<Owning<T>>());

@@ -70,8 +70,8 @@ impl Refs {
         self.0.load(Ordering::Acquire) == n
     }
 
-    /// Puts the count where no number of further calls that fits in memory or time can bring it back
-    /// to what a holder may own, nor round to zero.
+    /// Puts the count where no number of further calls that fits in memory or time can bring it
+    /// back to what a holder may own, nor round to zero.
     #[cold]
     fn saturate(&self) {
         self.0.store(REFS_MAX + REFS_MAX / 2, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! What messages may cost: allocations are counted by the process's allocator, for each thread apart,
-//! so that tests beside each other do not count each other's.
+//! What messages may cost: allocations are counted by the process's allocator, for each thread
+//! apart, so that tests beside each other do not count each other's.
 #![cfg(not(loom))]
 #![expect(clippy::unwrap_used, reason = "tests")]
 

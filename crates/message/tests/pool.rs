@@ -1,5 +1,5 @@
-//! The pool of slabs, which the whole process shares: one test, so that nobody else uses the pool, and
-//! an allocator that counts slabs.
+//! The pool of slabs, which the whole process shares: one test, so that nobody else uses the pool,
+//! and an allocator that counts slabs.
 #![cfg(not(loom))]
 #![expect(clippy::unwrap_used, reason = "tests")]
 

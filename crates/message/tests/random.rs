@@ -1,5 +1,5 @@
-//! Random operations on messages of every kind, each followed by a comparison with a plain vector that
-//! had the same done to it. A failure prints its seed and the smallest sequence that shows it.
+//! Random operations on messages of every kind, each followed by a comparison with a plain vector
+//! that had the same done to it. A failure prints its seed and the smallest sequence that shows it.
 #![cfg(not(loom))]
 #![expect(clippy::unwrap_used, reason = "tests")]
 

@@ -74,8 +74,8 @@ impl From<&Self> for Msg {
 }
 
 impl From<Vec<u8>> for Msg {
-    /// Takes the vector over without copying if it is longer than [`INLINE_MAX`]; its spare capacity
-    /// stays allocated.
+    /// Takes the vector over without copying if it is longer than [`INLINE_MAX`]; its spare
+    /// capacity stays allocated.
     fn from(bytes: Vec<u8>) -> Self {
         if bytes.len() <= INLINE_MAX { Self::inline(&bytes) } else { Self::from_long_vec(bytes) }
     }

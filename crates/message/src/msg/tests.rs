@@ -1,5 +1,5 @@
-//! Every kind of message: what it stores where, who frees it and when. Nothing is shared between the
-//! tests; those with threads join them.
+//! Every kind of message: what it stores where, who frees it and when. Nothing is shared between
+//! the tests; those with threads join them.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::mem::{MaybeUninit, offset_of};

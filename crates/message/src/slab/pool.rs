@@ -1,8 +1,9 @@
 //! Slabs that nobody uses, kept for the next connection that reads. The process owns them; any
 //! thread may take and put. There is no lock, so that a forked child cannot inherit a held one.
 //!
-//! Each place holds a whole slab or nothing. Taking swaps the place empty and putting fills an empty
-//! one, so a pointer is never read while somebody else may free it and there is no ABA problem.
+//! Each place holds a whole slab or nothing. Taking swaps the place empty and putting fills an
+//! empty one, so a pointer is never read while somebody else may free it and there is no ABA
+//! problem.
 
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};

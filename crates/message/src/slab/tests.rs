@@ -42,6 +42,34 @@ fn small_payloads_are_copied_and_large_ones_referred_to() {
 }
 
 #[test]
+fn cutting_into_a_message_lets_go_of_what_it_was() {
+    let bytes: Vec<u8> = (0..200).collect();
+    let mut slab = filled(1000, &bytes);
+    let (mut ada, mut bob) = (handle("ada"), handle("bob"));
+    assert!(slab.set_meta(&mut ada));
+    let mut msg = Msg::new();
+    for round in 0..3 {
+        for len in [0, 5, INLINE_MAX, 100, 120, 7] {
+            slab.slice_into(10..10 + len, &mut msg);
+            assert_eq!(msg, bytes[10..10 + len]);
+            assert_eq!(user_of(&msg), Some("ada"));
+            assert_eq!(slab.outstanding(), len > INLINE_MAX);
+            assert!(!msg.more() && msg.routing_id() == 0 && msg.delivery_id() == 0);
+            if round == 1 {
+                msg = Msg::from(vec![1; 100]);
+            }
+            bob.attach(&mut msg);
+            msg.set_more(true);
+            msg.set_routing_id(1);
+            msg.set_delivery_id(1);
+        }
+    }
+    let mut plain = filled(100, b"abc");
+    plain.slice_into(0..3, &mut msg);
+    assert!(msg.meta().is_none() && msg == "abc");
+}
+
+#[test]
 #[should_panic(expected = "out of range")]
 fn a_slice_cannot_reach_beyond_the_filled_end() {
     let mut slab = filled(100, b"abc");
@@ -168,8 +196,8 @@ fn impossible_capacities_are_refused() {
     assert!(nothing.spare_mut().is_empty() && nothing.slice(0..0).is_empty());
 }
 
-/// A reader that fills, slices, rewinds and replaces slabs while two other threads look at the slices
-/// and drop them, out of order.
+/// A reader that fills, slices, rewinds and replaces slabs while two other threads look at the
+/// slices and drop them, out of order.
 #[test]
 fn slices_on_other_threads_never_see_their_bytes_change() {
     const ROUNDS: usize = if cfg!(debug_assertions) { 3_000 } else { 20_000 };
