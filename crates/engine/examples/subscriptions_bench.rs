@@ -59,8 +59,8 @@ fn mix(number: u64) -> u64 {
 fn measure(name: &str, topic: fn(u64) -> Vec<u8>, count: u64) {
     let topics: Vec<Vec<u8>> = (0..count).map(|number| topic(number * 2)).collect();
     let len = topics[0].len();
-    // Messages in an order that no cache can guess. They lie one behind the other, because a message
-    // that is about to be matched has just been made or read and is in the cache itself.
+    // Messages in an order that no cache can guess. They lie one behind the other, because a
+    // message that is about to be matched has just been made or read and is in the cache itself.
     let messages = |hit_percent: u64| -> (Vec<u8>, usize) {
         let mut bytes = Vec::with_capacity(MATCHES as usize * len);
         let mut hits = 0;

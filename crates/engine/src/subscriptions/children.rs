@@ -2,7 +2,8 @@
 //!
 //! One child is kept in the node itself. Up to 64 children share a block with their first bytes in
 //! front (compared four at a time) and their node indices behind; more than 64 get a table indexed
-//! by the byte. The fan-out alone decides which, so a node stores no more than a count and an index.
+//! by the byte. The fan-out alone decides which, so a node stores no more than a count and an
+//! index.
 //!
 //! Owned by the tree; called only from the thread that holds it.
 
@@ -241,7 +242,8 @@ fn position(keys: &[u32], fanout: u16, key: u8) -> Option<usize> {
     const ONES: u32 = 0x0101_0101;
     let probe = u32::from(key) * ONES;
     for (word_index, &word) in keys.iter().enumerate() {
-        // The lowest zero byte of `differing` is the lowest set bit here; the ones above it may lie.
+        // The lowest zero byte of `differing` is the lowest set bit here; the ones above it may
+        // lie.
         let differing = word ^ probe;
         let zero_bytes = differing.wrapping_sub(ONES) & !differing & (ONES << 7);
         if zero_bytes != 0 {

@@ -7,8 +7,8 @@ use super::tree::{Tree, Value};
 
 /// Topics with the number of times each was subscribed to.
 ///
-/// A message is wanted if any topic is a prefix of its first part (RFC 29, SUB: "filter by prefix").
-/// Memory: about 45 bytes for each short topic, plus the bytes in which topics differ.
+/// A message is wanted if any topic is a prefix of its first part (RFC 29, SUB: "filter by
+/// prefix"). Memory: about 45 bytes for each short topic, plus the bytes in which topics differ.
 #[derive(Debug)]
 pub struct Filter {
     tree: Tree,

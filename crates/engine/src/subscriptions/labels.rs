@@ -1,5 +1,5 @@
-//! The bytes on the edges of the radix tree. Short labels live inside their node; longer ones take a
-//! block from a pool of their size, so that no label costs an allocation of its own.
+//! The bytes on the edges of the radix tree. Short labels live inside their node; longer ones take
+//! a block from a pool of their size, so that no label costs an allocation of its own.
 //!
 //! Owned by the tree; called only from the thread that holds it.
 

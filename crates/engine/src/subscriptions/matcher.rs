@@ -1,9 +1,9 @@
 //! The publishing side's table of who subscribed to what (PUB, XPUB): from the first bytes of a
 //! message to the pipes that want it.
 //!
-//! Owned by the socket; called only from the thread that holds it. Pipes are the socket's numbers for
-//! them and may be any `u32`; inside they get a dense number, the slot, so that a match needs no
-//! hashing to visit each pipe once.
+//! Owned by the socket; called only from the thread that holds it. Pipes are the socket's numbers
+//! for them and may be any `u32`; inside they get a dense number, the slot, so that a match needs
+//! no hashing to visit each pipe once.
 
 use std::collections::HashMap;
 
@@ -32,9 +32,9 @@ pub enum Removed {
 
 /// Topics with the set of pipes subscribed to each.
 ///
-/// A pipe is in a topic's set once however often it subscribes, and one cancel takes it out. Memory:
-/// about 60 bytes for each short topic of one pipe, plus the bytes in which topics differ, plus 12
-/// bytes for each further pipe of a topic.
+/// A pipe is in a topic's set once however often it subscribes, and one cancel takes it out.
+/// Memory: about 60 bytes for each short topic of one pipe, plus the bytes in which topics differ,
+/// plus 12 bytes for each further pipe of a topic.
 #[derive(Debug)]
 pub struct Matcher {
     tree: Tree,
@@ -131,8 +131,8 @@ impl Matcher {
         if last { Removed::Last } else { Removed::StillSubscribed }
     }
 
-    /// Cancels all subscriptions of `pipe`. Hands each topic to `visit`, with whether it was the last
-    /// subscription to it. The cost depends on the pipe's own topics, not on the others'.
+    /// Cancels all subscriptions of `pipe`. Hands each topic to `visit`, with whether it was the
+    /// last subscription to it. The cost depends on the pipe's own topics, not on the others'.
     pub fn remove_pipe(&mut self, pipe: u32, mut visit: impl FnMut(&[u8], bool)) {
         let Some(&slot) = self.slots.get(&pipe) else { return };
         let nodes = std::mem::take(&mut self.pipes[slot as usize].nodes);
@@ -230,8 +230,8 @@ impl Matcher {
         self.pipe(pipe).map_or(0, |pipe| pipe.nodes.len())
     }
 
-    /// The sum of the lengths of the topics `pipe` is subscribed to, in bytes. What the pipe makes the
-    /// matcher hold is at most half as much again, plus 160 bytes a topic in the worst case.
+    /// The sum of the lengths of the topics `pipe` is subscribed to, in bytes. What the pipe makes
+    /// the matcher hold is at most half as much again, plus 160 bytes a topic in the worst case.
     #[must_use]
     pub fn pipe_bytes(&self, pipe: u32) -> u64 {
         self.pipe(pipe).map_or(0, |pipe| pipe.topic_bytes)

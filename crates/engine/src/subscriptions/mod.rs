@@ -1,5 +1,6 @@
-//! Topic matching for the publish-subscribe sockets: [`Matcher`] on the publishing side (which pipes
-//! want this message?) and [`Filter`] on the subscribing side (is this message wanted at all?).
+//! Topic matching for the publish-subscribe sockets: [`Matcher`] on the publishing side (which
+//! pipes want this message?) and [`Filter`] on the subscribing side (is this message wanted at
+//! all?).
 //!
 //! Both keep their topics in the same path-compressed radix tree. The tree lives in an arena: nodes
 //! refer to each other by index, freed nodes are used again, and nothing here recurses, so neither

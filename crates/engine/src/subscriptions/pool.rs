@@ -1,7 +1,7 @@
 //! Blocks of equal length in one growing vector, with the freed ones kept for the next taker.
 //!
-//! The radix tree owns its pools; a block is named by its index and belongs to one node. Called only
-//! from the thread that holds the tree.
+//! The radix tree owns its pools; a block is named by its index and belongs to one node. Called
+//! only from the thread that holds the tree.
 
 /// Blocks of `block_len` items each.
 #[derive(Debug)]

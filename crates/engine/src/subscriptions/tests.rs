@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Added, Filter, Matcher, Removed};
 
-/// The seed of this run: `OXMQ_SEED` if set, else the same every time. Printed so that a failure can
-/// be repeated.
+/// The seed of this run: `OXMQ_SEED` if set, else the same every time. Printed so that a failure
+/// can be repeated.
 fn seed() -> u64 {
     let seed = std::env::var("OXMQ_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or(0x9e37_79b9_7f4a_7c15);

@@ -1,10 +1,11 @@
-//! The path-compressed radix tree under [`super::Matcher`] and [`super::Filter`]: an arena of 32-byte
-//! nodes, two to a cache line. It knows topics and one [`Value`] per topic, not what values mean.
+//! The path-compressed radix tree under [`super::Matcher`] and [`super::Filter`]: an arena of
+//! 32-byte nodes, two to a cache line. It knows topics and one [`Value`] per topic, not what values
+//! mean.
 //!
-//! Invariants: a node other than the root has a label of 1 to `LABEL_BYTES_MAX` bytes; it has a value
-//! or children or both; one without a value and with one child would not fit into the child's label;
-//! the labels of a node's children begin with different bytes. A node keeps its
-//! index for as long as it has a value, whatever is added or removed around it, until
+//! Invariants: a node other than the root has a label of 1 to `LABEL_BYTES_MAX` bytes; it has a
+//! value or children or both; one without a value and with one child would not fit into the child's
+//! label; the labels of a node's children begin with different bytes. A node keeps its index for as
+//! long as it has a value, whatever is added or removed around it, until
 //! [`Tree::compact_if_sparse`] says otherwise. Called only from the thread that holds the owner.
 
 use super::children::{Branch, Children};
@@ -108,8 +109,8 @@ impl Tree {
         (!self.nodes[at as usize].is_vacant()).then_some(at)
     }
 
-    /// Hands the value of every topic that is a prefix of `data` to `visit`, the shortest first, until
-    /// it returns `false`. One walk down the tree, no more steps than `data` has bytes.
+    /// Hands the value of every topic that is a prefix of `data` to `visit`, the shortest first,
+    /// until it returns `false`. One walk down the tree, no more steps than `data` has bytes.
     #[inline]
     pub(super) fn walk_prefixes(&self, data: &[u8], mut visit: impl FnMut(Value) -> bool) {
         let mut node = &self.nodes[ROOT as usize];
@@ -273,7 +274,8 @@ impl Tree {
         upper
     }
 
-    /// Joins a vacant node that has one child with its neighbours as far as their labels fit one node.
+    /// Joins a vacant node that has one child with its neighbours as far as their labels fit one
+    /// node.
     fn join_neighbours(&mut self, at: u32) {
         let parent = self.nodes[at as usize].parent;
         if parent != ROOT && self.nodes[parent as usize].is_vacant() {
