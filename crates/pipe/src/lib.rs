@@ -2,7 +2,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`spsc`] | the pipe's queue: one producer, one consumer, whole messages, exact high-water mark |
+//! | [`spsc`] | the pipe's queue: one producer, one consumer, whole messages, exact mark |
 //! | [`waiters`] | who sleeps on a socket: a list of [`std::task::Waker`]s by interest |
 //! | [`parker`] | the face of a `Waker` for a thread that blocks |
 //! | [`mailbox`] | commands from many threads to one owner |
@@ -31,6 +31,8 @@ pub mod spsc;
 mod sync;
 pub mod waiters;
 
+#[cfg(loom)]
+pub use parker::token;
 #[cfg(loom)]
 pub use sync::fault;
 

@@ -13,10 +13,10 @@
 //!
 //! # Two handshakes
 //!
-//! | sleeper | says | looks again at | is woken by |
+//! | sleeper | says | looks again at | is woken by the other's |
 //! |---|---|---|---|
-//! | receiver, nothing to pop | `receiver_asleep` | `items`, `sender_closed` | [`Sender::publish`], [`Sender::close`] |
-//! | sender, no room | `sender_waits` | `consumed`, `receiver_closed` | [`Receiver::message_consumed`], [`Receiver::close`] |
+//! | receiver, empty | `receiver_asleep` | `items`, `sender_closed` | `publish`, `close` |
+//! | sender, full | `sender_waits` | `consumed`, `receiver_closed` | `message_consumed`, `close` |
 //!
 //! Both follow the rule of the crate: the one who changes stores, fences and takes the flag; the
 //! one who sleeps raises the flag, fences and looks again. All writes to the two flags are swaps,

@@ -37,7 +37,9 @@ impl Interest {
     pub const IN: Self = Self(1);
     /// A message can be sent.
     pub const OUT: Self = Self(2);
-    /// Either of the two.
+    /// A peer came, went or subscribed.
+    pub const CHANGE: Self = Self(4);
+    /// [`IN`](Self::IN) and [`OUT`](Self::OUT).
     pub const BOTH: Self = Self(3);
     /// Every bit, the reserved ones too: for waking all at shutdown.
     pub const ALL: Self = Self(u8::MAX);

@@ -50,14 +50,14 @@ fn sleeping_receiver_is_activated_once() {
 #[test]
 fn control_publish_without_fence_loses_the_activation() {
     assert_found(Some(Fault::NoFence), "the receiver sleeps", || {
-        receiver_sleeps_while_sender_publishes(1)
+        receiver_sleeps_while_sender_publishes(1);
     });
 }
 
 #[test]
 fn control_sleep_without_second_look_loses_the_activation() {
     assert_found(Some(Fault::NoRecheck), "the receiver sleeps", || {
-        receiver_sleeps_while_sender_publishes(1)
+        receiver_sleeps_while_sender_publishes(1);
     });
 }
 
@@ -137,14 +137,14 @@ fn waiting_sender_is_activated_once() {
 #[test]
 fn control_consume_without_fence_loses_the_activation() {
     assert_found(Some(Fault::NoFence), "the sender waits", || {
-        sender_waits_while_receiver_consumes(1, 1)
+        sender_waits_while_receiver_consumes(1, 1);
     });
 }
 
 #[test]
 fn control_wait_without_second_look_loses_the_activation() {
     assert_found(Some(Fault::NoRecheck), "the sender waits", || {
-        sender_waits_while_receiver_consumes(1, 1)
+        sender_waits_while_receiver_consumes(1, 1);
     });
 }
 

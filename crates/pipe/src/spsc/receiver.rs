@@ -76,7 +76,8 @@ impl<T> Receiver<T> {
 
     /// Whether there is something to pop; if not, the receiver is now asleep.
     ///
-    /// After false the next [`Sender::publish`] (or [`Sender::close`]) will return true, once.
+    /// After false the sender's next [`publish`](super::Sender::publish), or its
+    /// [`close`](super::Sender::close), will return true, once.
     /// Look at [`is_closed`](Self::is_closed) after this call, not before it. An item found later
     /// by [`pop`](Self::pop) ends the sleep: ask again before sleeping. An activation may still
     /// arrive after that.

@@ -125,10 +125,10 @@ impl<T> Sender<T> {
 
     /// Asks for an activation when there is room; true if there is room already.
     ///
-    /// After false the receiver's [`message_consumed`](Receiver::message_consumed) will return
-    /// true once, when the queue has drained to half the limit, or [`Receiver::close`] will. Look
-    /// at [`is_closed`](Self::is_closed) after this call, not before it. An activation may still
-    /// arrive after room was found in another way.
+    /// After false the receiver's [`message_consumed`](super::Receiver::message_consumed) will
+    /// return true once, when the queue has drained to half the limit, or its
+    /// [`close`](super::Receiver::close) will. Look at [`is_closed`](Self::is_closed) after this
+    /// call, not before it. An activation may still arrive after room was found in another way.
     #[must_use = "without room the caller waits to be activated"]
     pub fn wait_for_room(&mut self) -> bool {
         if self.has_room() {
