@@ -274,6 +274,7 @@ mod tests {
     #[should_panic(expected = "beyond the spare bytes")]
     fn only_bytes_that_were_shown_can_be_counted() {
         let mut body = Body::try_new(10, b"").unwrap();
+        assert_eq!(body.spare_mut().unwrap().len(), 10);
         body.spare_uninit().unwrap();
         body.advance(1);
     }
