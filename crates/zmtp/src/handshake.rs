@@ -49,6 +49,7 @@ const V2_REVISION_MAX: u8 = 2;
 pub struct Handshake {
     socket_type: SocketType,
     mechanism: MechanismConfig,
+    /// For 1.0 and 2.0 peers; for 3.x it is in `properties` if our type announces it.
     routing_id: Vec<u8>,
     /// What our READY says.
     properties: Metadata,
@@ -81,7 +82,9 @@ enum State {
 
 /// What a state made of its input.
 enum Turn {
-    /// It keeps the input and needs this many octets of it in total.
+    /// It keeps the input and cannot say yet how much more it needs.
+    More(State),
+    /// It keeps the input and needs this many octets of it in total, more than there are.
     Wait(State, usize),
     /// It has used the input up.
     Next(State),
@@ -100,15 +103,13 @@ impl Handshake {
         let downgrade = config.allow_downgrade
             && config.mechanism.permits_downgrade()
             && config.socket_type.v2_code().is_some();
-        let routing_id =
-            if config.socket_type.sends_routing_id() { config.routing_id } else { Vec::new() };
-        let identity_len = downgrade.then_some(routing_id.len());
+        let identity_len = downgrade.then_some(config.routing_id.len());
         let mut handshake = Handshake {
             socket_type: config.socket_type,
             greeting: greeting::greeting(&config.mechanism, config.as_server, identity_len),
             greeting_sent: 0,
             mechanism: config.mechanism,
-            routing_id,
+            routing_id: config.routing_id,
             properties,
             downgrade,
             state: State::Signature,
@@ -156,9 +157,13 @@ impl Handshake {
             }
             let state = std::mem::replace(&mut self.state, State::Ended);
             match self.turn(state)? {
+                Turn::More(state) => {
+                    self.state = state;
+                    self.wanted = self.input.len() + 1;
+                }
                 Turn::Wait(state, wanted) => {
                     self.state = state;
-                    self.wanted = wanted.max(self.input.len() + 1);
+                    self.wanted = wanted;
                 }
                 Turn::Next(state) => {
                     self.state = state;
@@ -207,7 +212,7 @@ impl Handshake {
         if greeting::is_versioned(&self.input) {
             // RFC 37 §Detecting ZMTP 2.0 Peers: the major version follows the signature.
             self.send_greeting_up_to(SIGNATURE_BYTES + 1);
-            return Ok(Turn::Wait(State::Revision, SIGNATURE_BYTES + 1));
+            return Ok(Turn::More(State::Revision));
         }
         // RFC 37 §Version Negotiation: a peer that cannot downgrade MUST close the connection.
         if !self.downgrade {
@@ -220,9 +225,8 @@ impl Handshake {
     }
 
     fn v1_identity(&mut self) -> Result<Turn, HandshakeError> {
-        let wait = |wanted| Ok(Turn::Wait(State::V1Identity, wanted));
         let Some((length, flags_at)) = v1_length(&self.input)? else {
-            return wait(self.input.len() + 1);
+            return Ok(Turn::More(State::V1Identity));
         };
         // RFC 13 §The Connection Layer: an identity has 1 to 255 octets, an anonymous greeting
         // none. Its flags SHALL not be validated.
@@ -230,7 +234,7 @@ impl Handshake {
             bounded(length - 1, ROUTING_ID_BYTES_MAX).ok_or(ProtocolError::RoutingIdTooLong)?;
         let header_len = flags_at + 1;
         let Some(identity) = self.input.get(header_len..header_len + identity_len) else {
-            return wait(header_len + identity_len);
+            return Ok(Turn::Wait(State::V1Identity, header_len + identity_len));
         };
         let routing_id = checked_routing_id(identity)?;
         Ok(Turn::Done(Established {
@@ -248,7 +252,7 @@ impl Handshake {
 
     fn revision(&mut self) -> Result<Turn, HandshakeError> {
         let Some(&major) = self.input.get(SIGNATURE_BYTES) else {
-            return Ok(Turn::Wait(State::Revision, SIGNATURE_BYTES + 1));
+            return Ok(Turn::More(State::Revision));
         };
         // RFC 37 §Version Negotiation: higher versions MUST be accepted, and we SHALL use our own
         // protocol with them.
@@ -282,7 +286,7 @@ impl Handshake {
 
     fn v2_identity(&mut self, peer_type: SocketType) -> Result<Turn, HandshakeError> {
         let Some(header) = Framing::V2.decode(&self.input)? else {
-            return Ok(Turn::Wait(State::V2Identity { peer_type }, self.input.len() + 1));
+            return Ok(Turn::More(State::V2Identity { peer_type }));
         };
         // RFC 15 §Formal Grammar: identity = final-short body.
         if header.more {
@@ -334,8 +338,7 @@ impl Handshake {
         mechanism: Mechanism,
     ) -> Result<Turn, HandshakeError> {
         let Some(header) = Framing::V3.decode(&self.input)? else {
-            let wanted = self.input.len() + 1;
-            return Ok(Turn::Wait(State::Mechanism { version, mechanism }, wanted));
+            return Ok(Turn::More(State::Mechanism { version, mechanism }));
         };
         if !header.command {
             return Err(ProtocolError::MessageInHandshake.into());

@@ -117,6 +117,10 @@ fn names_are_as_long_as_the_kernel_or_libzmq_permit_and_no_longer() {
         let error = EndpointError::NameTooLong { bytes, bytes_max };
         assert_eq!(Endpoint::parse(&format!("{longest}n")), Err(error));
     }
+    let longest_host = format!("tcp://{}:1", "h".repeat(255));
+    assert_eq!(Endpoint::parse(&longest_host).unwrap().to_string(), longest_host);
+    let longest_scope = format!("tcp://[::1%{}]:1", "s".repeat(63));
+    assert_eq!(Endpoint::parse(&longest_scope).unwrap().to_string(), longest_scope);
     let abstract_name = format!("ipc://@{}", "n".repeat(107));
     assert!(matches!(Endpoint::parse(&abstract_name), Err(EndpointError::NameTooLong { .. })));
 }

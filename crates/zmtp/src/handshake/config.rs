@@ -17,8 +17,9 @@ pub(super) const RESOURCE: &str = "Resource";
 pub struct HandshakeConfig {
     /// Our socket type.
     pub socket_type: SocketType,
-    /// Our routing id, at most 255 octets, the first not zero. Announced by REQ, DEALER and ROUTER
-    /// only. Default: empty.
+    /// Our routing id, at most 255 octets, the first not zero. To a 3.x peer only REQ, DEALER and
+    /// ROUTER announce it; to older peers every type does, because theirs key durable queues by
+    /// it. Default: empty.
     pub routing_id: Vec<u8>,
     /// The security mechanism. Default: NULL.
     pub mechanism: MechanismConfig,

@@ -6,7 +6,7 @@ use crate::frame::Framing;
 use crate::metadata::Metadata;
 use crate::socket_type::SocketType;
 
-/// What [`Handshake::receive`] made of its input.
+/// What [`Handshake::receive`](crate::Handshake::receive) made of its input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// All input is understood; the handshake waits for more.

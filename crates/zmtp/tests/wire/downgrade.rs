@@ -65,6 +65,15 @@ fn a_2_0_peer_gets_our_version_type_and_identity() {
 }
 
 #[test]
+fn every_type_announces_its_identity_to_an_older_peer() {
+    // RFC 13 §The Connection Layer: a peer SHALL send an anonymous or an identity greeting; the
+    // rule by type came with 3.0.
+    let sub = config(SocketType::Sub, b"durable");
+    assert!(feed(&sub, [&*v1_peer(b"")]).sent.ends_with(b"\x08\x7Fdurable"));
+    assert!(feed(&sub, [&*v2_peer(1, 1, b"")]).sent.ends_with(b"\x03\x02\x00\x07durable"));
+}
+
+#[test]
 fn xpub_and_xsub_are_pub_and_sub_to_a_2_0_peer() {
     // RFC 15 §Publish-Subscribe: XPUB and XSUB are implemented as PUB and SUB.
     let to_sub = meet(SocketType::XPub, &v2_peer(1, 2, b""));

@@ -5,8 +5,6 @@ use oxmq_zmtp::{
     parse_subscription_message, subscription_message,
 };
 
-use crate::support::*;
-
 const FRAMINGS: [Framing; 3] = [Framing::V1, Framing::V2, Framing::V3];
 const BODY_MAX: u64 = i64::MAX as u64;
 

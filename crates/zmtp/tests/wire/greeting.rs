@@ -1,6 +1,8 @@
 //! What we write, octet by octet and stage by stage, against the texts of the RFCs.
 
-use oxmq_zmtp::{ConfigError, Framing, Handshake, HandshakeConfig, MetadataFault, SocketType};
+use oxmq_zmtp::{
+    ConfigError, Framing, Handshake, HandshakeConfig, MechanismConfig, MetadataFault, SocketType,
+};
 
 use crate::support::*;
 
@@ -69,8 +71,8 @@ fn the_padding_of_our_signature_is_the_length_of_our_identity_frame() {
         let signature = sent(&mut start(config(SocketType::Router, &routing_id)));
         assert_eq!(signature, [&[0xFF][..], &size.to_be_bytes(), &[0x7F]].concat());
     }
-    // A type that announces no routing id has none here either.
-    assert_eq!(sent(&mut start(config(SocketType::Pull, b"id"))), SIGNATURE);
+    // Any type has an identity for a 1.0 peer.
+    assert_eq!(sent(&mut start(config(SocketType::Pull, b"id")))[8], 3);
 }
 
 #[test]
@@ -123,6 +125,33 @@ fn a_ready_of_over_255_octets_has_a_long_size() {
     let written = feed(&config, [&*greeting(3, 1, b"NULL")]).sent;
     assert_eq!(written[64], 6);
     assert_eq!(&written[64..], ready(&[("Socket-Type", b"PAIR"), ("X-Long", &value)]));
+}
+
+#[test]
+fn the_defaults_are_plain_null_with_downgrade() {
+    let expected = HandshakeConfig {
+        socket_type: SocketType::Pub,
+        routing_id: vec![],
+        mechanism: MechanismConfig::Null,
+        metadata: vec![],
+        resource: None,
+        as_server: false,
+        allow_downgrade: true,
+    };
+    assert_eq!(HandshakeConfig::new(SocketType::Pub), expected);
+}
+
+#[test]
+fn our_metadata_may_fill_its_block_and_no_more() {
+    // The Socket-Type property of a PAIR takes 20 octets of the 8 KiB, the name and sizes 8.
+    let config = |value_len: usize| HandshakeConfig {
+        metadata: vec![("X-a".to_owned(), vec![b'v'; value_len])],
+        ..HandshakeConfig::new(SocketType::Pair)
+    };
+    let written = feed(&config(8192 - 28), [&*greeting(3, 1, b"NULL")]).sent;
+    assert_eq!(written.len(), 64 + 9 + 6 + 8192);
+    let refused = Handshake::new(config(8192 - 27)).map(|_| ()).unwrap_err();
+    assert_eq!(refused, ConfigError::Metadata(MetadataFault::TooLarge));
 }
 
 #[test]
