@@ -145,14 +145,16 @@ unsafe fn chunk_after<T>(shared: &Shared<T>, chunk: *mut Chunk<T>) -> *mut Chunk
     }
 }
 
-/// Drops the items numbered `from..to` and frees every chunk after `keep` (all of them if null).
+/// Drops the items numbered `from..to`, frees every chunk after `chunk` (all of them if null) and
+/// ends the list there. If an item's drop panics, the items after it leak and the chunks do not.
 ///
 /// # Safety
-/// The caller alone may use these items and chunks; `chunk` is the one that holds item `from`, or
-/// the one before when `from` begins a chunk, or null when `from` begins the list; the last chunk
-/// of the list has a null link. Nobody may use the items and chunks afterwards.
+/// The caller alone may use these items and chunks, and the links to them; `chunk` is the one that
+/// holds item `from`, or the one before when `from` begins a chunk, or null when `from` begins the
+/// list; the last chunk of the list has a null link. Nobody may use the items and the freed chunks
+/// afterwards.
 unsafe fn discard<T>(shared: &Shared<T>, mut chunk: *mut Chunk<T>, from: usize, to: usize) {
-    let keep = chunk;
+    let _cut = CutOnDrop { shared, keep: chunk };
     let mut number = from;
     while number != to {
         if number.is_multiple_of(CHUNK_ITEMS) {
@@ -163,14 +165,28 @@ unsafe fn discard<T>(shared: &Shared<T>, mut chunk: *mut Chunk<T>, from: usize, 
         drop(unsafe { (*chunk).take(number) });
         number = number.wrapping_add(1);
     }
-    // SAFETY: as above; `keep` is null or alive.
-    let mut spent = unsafe { chunk_after(shared, keep) };
-    while !spent.is_null() {
-        // SAFETY: `spent` is in the list, alive, and ours; its link is read before it is freed.
-        let next = unsafe { (*spent).next() };
-        // SAFETY: as above, and the caller uses none of the chunks after `keep` again.
-        unsafe { Chunk::free(spent) };
-        spent = next;
+}
+
+/// The second half of [`discard`], done also when an item's drop panics.
+struct CutOnDrop<'a, T> {
+    shared: &'a Shared<T>,
+    keep: *mut Chunk<T>,
+}
+
+impl<T> Drop for CutOnDrop<'_, T> {
+    fn drop(&mut self) {
+        // SAFETY: made by `discard` only, whose caller says that `keep` is null or alive and that
+        // nobody else uses the links and chunks after it.
+        let mut spent = unsafe { chunk_after(self.shared, self.keep) };
+        // SAFETY: as above.
+        unsafe { link(self.shared, self.keep, ptr::null_mut()) };
+        while !spent.is_null() {
+            // SAFETY: `spent` was in the list, alive, and is ours; its link is read first.
+            let next = unsafe { (*spent).next() };
+            // SAFETY: as above, and the link that led to it is cut.
+            unsafe { Chunk::free(spent) };
+            spent = next;
+        }
     }
 }
 

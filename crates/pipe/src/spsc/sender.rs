@@ -96,14 +96,10 @@ impl<T> Sender<T> {
         }
         self.pushed = self.published;
         self.chunk = self.published_chunk;
-        // SAFETY: items from..to were never published, so they and the chunks after
-        // `published_chunk` are ours alone; the receiver holds on to that chunk while nothing
-        // beyond it is published, and the last link is null (`append_chunk`). The link to what was
-        // freed is cut at once. If an item's drop panics, the rest leaks and the link stays good.
-        unsafe {
-            discard(&self.shared, self.chunk, from, to);
-            link(&self.shared, self.chunk, ptr::null_mut());
-        }
+        // SAFETY: items from..to were never published, so they, the chunks after `published_chunk`
+        // and the links to them are ours alone; the receiver holds on to that chunk while nothing
+        // beyond it is published, and the last link is null (`append_chunk`).
+        unsafe { discard(&self.shared, self.chunk, from, to) };
         to.wrapping_sub(from)
     }
 
