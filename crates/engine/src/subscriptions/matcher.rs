@@ -218,6 +218,12 @@ impl Matcher {
         }
     }
 
+    /// How many pipes are subscribed to something.
+    #[must_use]
+    pub fn pipes_subscribed(&self) -> usize {
+        self.slots.len()
+    }
+
     /// How many different topics have a subscription.
     #[must_use]
     pub const fn topics(&self) -> usize {

@@ -1,0 +1,88 @@
+//! Every bound of the engine, with its name, unit and reason. Plain constants; nothing here is
+//! state, and each constant may be read from any thread.
+
+use std::time::Duration;
+
+/// Encoded bytes after which a stream writes without waiting for the flush tick. Measured on
+/// loopback with `testing/bench`: larger gains nothing, smaller costs system calls.
+pub(crate) const FLUSH_BYTES: usize = 128 * 1024;
+
+/// Payloads of at least this many bytes are queued by reference and written with `writev`;
+/// smaller ones are copied into the outbound buffer.
+pub(crate) const BY_REFERENCE_BYTES: usize = 64 * 1024;
+
+/// Longest command body taken from a peer after the handshake: a SUBSCRIBE with its topic.
+pub(crate) const COMMAND_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Capacity in bytes of one connection's read buffer.
+pub(crate) const READ_SLAB_BYTES: usize = 256 * 1024;
+
+/// A read buffer with fewer spare bytes than this is rewound or replaced before the next read.
+pub(crate) const READ_SPARE_BYTES_MIN: usize = 16 * 1024;
+
+/// A frame whose body is at least this long is received into an allocation of its own.
+pub(crate) const LARGE_FRAME_BYTES: usize = 64 * 1024;
+
+/// Most bytes one connection may read before the others of its socket get their turn.
+pub(crate) const READ_TURN_BYTES: usize = 256 * 1024;
+
+/// A socket with more connections than this gives each read buffer back once it is drained, so
+/// that an idle connection costs only its state.
+pub(crate) const KEEP_SLAB_CONNECTIONS_MAX: usize = 8;
+
+/// Sends written at once after a pause or a turn-around, before a stream is assumed.
+pub(crate) const INLINE_SENDS: u32 = 4;
+
+/// The same while fewer than `SPARSE_TICK_SENDS` messages fall into one flush tick.
+pub(crate) const INLINE_SENDS_SPARSE: u32 = 32;
+
+/// Messages in a flush tick below which a flow counts as sparse and is written at once.
+pub(crate) const SPARSE_TICK_SENDS: u64 = 20;
+
+/// A silence of this length on an empty outbound buffer ends a stream.
+pub(crate) const STREAM_PAUSE: Duration = Duration::from_micros(20);
+
+/// Period of the flush tick. It runs only while a socket has bytes buffered.
+pub(crate) const FLUSH_TICK: Duration = Duration::from_micros(100);
+
+/// Flush ticks in a row that find nothing before a socket leaves the tick list.
+pub(crate) const IDLE_FLUSH_TICKS: u32 = 4;
+
+/// How long a caller may stay away before its I/O thread takes the reading back.
+pub(crate) const LEASE_TICK: Duration = Duration::from_millis(5);
+
+/// Readiness events fetched by one system call.
+pub(crate) const EVENTS_PER_WAIT: usize = 256;
+
+/// Handshakes in progress that one listener holds; the oldest goes when a further one comes.
+pub(crate) const HANDSHAKES_PER_LISTENER_MAX: usize = 1024;
+
+/// Bytes a peer may send before its handshake is complete.
+pub(crate) const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
+
+/// Connections accepted in one turn of a listener.
+pub(crate) const ACCEPTS_PER_TURN: usize = 64;
+
+/// Pause of a listener after the process ran out of descriptors or memory.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a closing connection waits for its peer to finish after the last byte was written,
+/// so that no reset destroys what is on its way.
+pub(crate) const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Bytes of a raw read delivered as one STREAM message.
+pub(crate) const STREAM_CHUNK_BYTES: usize = 8192;
+
+/// Monitor events kept for a reader that does not read; older ones are dropped and counted.
+pub(crate) const MONITOR_EVENTS_MAX: usize = 10_000;
+
+/// Subscription messages an XPUB holds for its reader before it stops reading its subscribers.
+pub(crate) const XPUB_PENDING_MAX: usize = 100_000;
+
+/// Longest an infinite linger may hold up the drop of a context.
+pub(crate) const DROP_LINGER_MAX: Duration = Duration::from_secs(30);
+
+const _: () = assert!(READ_SPARE_BYTES_MIN < READ_SLAB_BYTES);
+const _: () = assert!(LARGE_FRAME_BYTES < READ_SLAB_BYTES);
+const _: () = assert!(READ_TURN_BYTES >= READ_SLAB_BYTES);
+const _: () = assert!(INLINE_SENDS < INLINE_SENDS_SPARSE);

@@ -1,0 +1,101 @@
+//! Round-robin sending to the pipes that have room. RFC 28 §5, 30 §2: outgoing messages "SHALL
+//! be sent to peers in a round-robin fashion", full ones passed over. Owned by a pattern, under
+//! the socket's lock.
+
+use oxmq_message::Msg;
+
+use crate::pipe::PipeId;
+use crate::pipe::table::Pipes;
+
+/// The pipes that may have room.
+#[derive(Default)]
+pub(crate) struct LoadBalancer {
+    active: Vec<PipeId>,
+    /// Index of the next one to use.
+    next: usize,
+    /// The pipe of the message that has been begun; `None` in the middle of a message means its
+    /// pipe went away and the rest is dropped.
+    current: Option<PipeId>,
+    mid_message: bool,
+}
+
+impl LoadBalancer {
+    /// A pipe may have room.
+    pub(crate) fn activate(&mut self, pipes: &mut Pipes, id: PipeId) {
+        if let Some(pipe) = pipes.pipe(id)
+            && !pipe.out_active
+        {
+            pipe.out_active = true;
+            self.active.push(id);
+        }
+    }
+
+    /// A pipe is gone. The rest of a message begun on it is dropped.
+    pub(crate) fn remove(&mut self, pipes: &mut Pipes, id: PipeId) {
+        if let Some(at) = self.active.iter().position(|a| *a == id) {
+            self.take_out(pipes, at);
+        }
+        if self.current == Some(id) {
+            self.current = None;
+        }
+    }
+
+    fn take_out(&mut self, pipes: &mut Pipes, at: usize) {
+        let id = self.active.remove(at);
+        if self.next > at {
+            self.next -= 1;
+        }
+        if self.next >= self.active.len() {
+            self.next = 0;
+        }
+        if let Some(pipe) = pipes.pipe(id) {
+            pipe.out_active = false;
+        }
+    }
+
+    /// The pipe the next message goes to, if one has room.
+    #[inline]
+    pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<PipeId> {
+        while let Some(id) = self.active.get(self.next).copied() {
+            if pipes.has_room(id) {
+                return Some(id);
+            }
+            self.take_out(pipes, self.next);
+        }
+        None
+    }
+
+    /// A message can be sent, or one that was begun goes on.
+    pub(crate) fn has_out(&mut self, pipes: &mut Pipes) -> bool {
+        self.mid_message || self.next(pipes).is_some()
+    }
+
+    /// Sends one part; it is taken only if it is sent. `Ok(None)`: dropped, because the pipe of
+    /// its message went away.
+    #[inline]
+    pub(crate) fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<Option<PipeId>, ()> {
+        let id = if self.mid_message {
+            self.current
+        } else {
+            let id = self.next(pipes).ok_or(())?;
+            self.current = Some(id);
+            Some(id)
+        };
+        let more = part.more();
+        self.mid_message = more;
+        let part = part.take();
+        if let Some(id) = id {
+            pipes.push(id, part, more);
+        }
+        if !more {
+            self.current = None;
+            if id.is_some() {
+                self.next += 1;
+                if self.next >= self.active.len() {
+                    self.next = 0;
+                }
+            }
+        }
+        Ok(id)
+    }
+}

@@ -1,0 +1,124 @@
+//! The messaging patterns: what each socket type does with its pipes.
+//!
+//! A pattern is a state machine without I/O. The socket's state calls it under the socket's lock:
+//! with parts to send, for parts to receive, and when pipes come, go or become ready. RFC 28
+//! (request-reply), 29 (publish-subscribe), 30 (pipeline) and 31 (exclusive pair).
+
+mod dealer;
+mod fair_queue;
+mod load_balancer;
+mod pair;
+mod pipeline;
+mod rep;
+mod req;
+mod router;
+mod stream;
+mod xpub;
+mod xsub;
+
+use oxmq_message::Msg;
+use oxmq_zmtp::SocketType;
+
+use crate::error::{Error, Result};
+use crate::pipe::PipeId;
+use crate::pipe::table::{Notice, Pipes};
+
+/// What a socket type does. Methods without a body here do nothing for most types.
+pub(crate) trait Pattern: Send {
+    /// A pipe was made; it may or may not have a connection yet.
+    fn attached(&mut self, pipes: &mut Pipes, id: PipeId);
+
+    /// The pipe's peer is known now: after each handshake, and once for an inproc pipe. An error
+    /// says why the peer is refused; its connection is then closed.
+    fn connected(&mut self, _pipes: &mut Pipes, _id: PipeId) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    /// The pipe's connection was lost. A pipe made by `connect` will have another one.
+    fn disconnected(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
+
+    /// Nothing can be sent on the pipe any more; what the peer sent can still be received.
+    fn gone(&mut self, pipes: &mut Pipes, id: PipeId);
+
+    /// The pipe is about to be removed from the table.
+    fn removed(&mut self, pipes: &mut Pipes, id: PipeId);
+
+    /// The pipe has messages.
+    fn readable(&mut self, pipes: &mut Pipes, id: PipeId);
+
+    /// The pipe has room.
+    fn writable(&mut self, pipes: &mut Pipes, id: PipeId);
+
+    /// The peer sent a subscription or a cancellation as a command.
+    fn notice(&mut self, _pipes: &mut Pipes, _id: PipeId, _notice: Notice) {}
+
+    /// Sends one part, whose `more` flag tells whether others follow. The part is taken only if
+    /// the call succeeds. `WouldBlock` can come for the first part of a message only.
+    fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()>;
+
+    /// Takes the next part of a message.
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg>;
+
+    /// `recv` would not block.
+    fn has_in(&mut self, pipes: &mut Pipes) -> bool;
+
+    /// `send` would not block.
+    fn has_out(&mut self, pipes: &mut Pipes) -> bool;
+
+    /// SUB: adds a subscription. XPUB in manual mode: accepts one for the peer that asked last.
+    fn subscribe(&mut self, _pipes: &mut Pipes, _topic: &[u8]) -> Result<()> {
+        Err(Error::NotSupported { operation: "subscribing" })
+    }
+
+    /// The reverse of `subscribe`.
+    fn unsubscribe(&mut self, _pipes: &mut Pipes, _topic: &[u8]) -> Result<()> {
+        Err(Error::NotSupported { operation: "unsubscribing" })
+    }
+
+    /// Topics subscribed to, on the types that have any.
+    fn topics(&self) -> Option<usize> {
+        None
+    }
+
+    /// How many peers have subscribed to something, on the types that know.
+    fn subscribers(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// The pattern of a socket type.
+pub(crate) fn of(socket_type: SocketType) -> Result<Box<dyn Pattern>> {
+    Ok(match socket_type {
+        SocketType::Pair => Box::new(pair::Pair::default()),
+        SocketType::Pub => Box::new(xpub::XPub::new(false)),
+        SocketType::XPub => Box::new(xpub::XPub::new(true)),
+        SocketType::Sub => Box::new(xsub::XSub::new(true)),
+        SocketType::XSub => Box::new(xsub::XSub::new(false)),
+        SocketType::Req => Box::new(req::Req::default()),
+        SocketType::Rep => Box::new(rep::Rep::default()),
+        SocketType::Dealer => Box::new(dealer::Dealer::default()),
+        SocketType::Router => Box::new(router::Router::default()),
+        SocketType::Push => Box::new(pipeline::Push::default()),
+        SocketType::Pull => Box::new(pipeline::Pull::default()),
+        SocketType::Stream => Box::new(stream::Raw::default()),
+        _ => return Err(Error::NotSupported { operation: "making a socket of a draft type" }),
+    })
+}
+
+/// Sends an empty message, by which a ROUTER learns of a new peer (`probe_router`).
+fn probe(pipes: &mut Pipes, id: PipeId) {
+    if pipes.options.probe_router && pipes.has_room(id) {
+        pipes.push(id, Msg::new(), false);
+    }
+}
+
+/// Sends the message that every new peer gets (`hello_msg`).
+fn hello(pipes: &mut Pipes, id: PipeId) {
+    if pipes.options.hello_msg.is_empty() {
+        return;
+    }
+    let msg = Msg::from_slice(&pipes.options.hello_msg);
+    if pipes.has_room(id) {
+        pipes.push(id, msg, false);
+    }
+}

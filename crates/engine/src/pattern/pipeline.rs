@@ -1,0 +1,99 @@
+//! PUSH and PULL: a one-way pipeline that shares work out. RFC 30.
+
+use oxmq_message::Msg;
+
+use super::Pattern;
+use super::fair_queue::FairQueue;
+use super::load_balancer::LoadBalancer;
+use crate::error::{Error, Result};
+use crate::pipe::PipeId;
+use crate::pipe::table::Pipes;
+
+/// Sends to its peers in turn.
+#[derive(Default)]
+pub(crate) struct Push {
+    // RFC 30 §2: "SHALL route outgoing messages to available peers using a round-robin strategy".
+    balancer: LoadBalancer,
+}
+
+impl Pattern for Push {
+    fn attached(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.balancer.activate(pipes, id);
+    }
+
+    fn gone(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.balancer.remove(pipes, id);
+    }
+
+    fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.balancer.remove(pipes, id);
+    }
+
+    fn readable(&mut self, pipes: &mut Pipes, id: PipeId) {
+        // A PULL sends nothing; what comes all the same must not gather.
+        while pipes.has_message(id) && pipes.pop(id).is_some() {}
+    }
+
+    fn writable(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.balancer.activate(pipes, id);
+    }
+
+    fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()> {
+        // RFC 30 §2: "SHALL block on sending, or return a suitable error, when it has no
+        // available peers", and "SHALL NOT discard messages that it cannot send".
+        self.balancer.send(pipes, part).map(|_| ()).map_err(|()| Error::WouldBlock)
+    }
+
+    fn recv(&mut self, _pipes: &mut Pipes) -> Result<Msg> {
+        Err(Error::NotSupported { operation: "receiving" })
+    }
+
+    fn has_in(&mut self, _pipes: &mut Pipes) -> bool {
+        false
+    }
+
+    fn has_out(&mut self, pipes: &mut Pipes) -> bool {
+        self.balancer.has_out(pipes)
+    }
+}
+
+/// Receives from its peers in turn.
+#[derive(Default)]
+pub(crate) struct Pull {
+    // RFC 30 §3: "SHALL receive incoming messages from its peers using a fair-queuing strategy".
+    queue: FairQueue,
+}
+
+impl Pattern for Pull {
+    fn attached(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.queue.activate(pipes, id);
+    }
+
+    fn gone(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
+
+    fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.queue.remove(pipes, id);
+    }
+
+    fn readable(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.queue.activate(pipes, id);
+    }
+
+    fn writable(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
+
+    fn send(&mut self, _pipes: &mut Pipes, _part: &mut Msg) -> Result<()> {
+        Err(Error::NotSupported { operation: "sending" })
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        self.queue.recv(pipes).map(|(_, msg)| msg).ok_or(Error::WouldBlock)
+    }
+
+    fn has_in(&mut self, pipes: &mut Pipes) -> bool {
+        self.queue.next(pipes).is_some()
+    }
+
+    fn has_out(&mut self, _pipes: &mut Pipes) -> bool {
+        false
+    }
+}

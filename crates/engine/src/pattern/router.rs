@@ -1,0 +1,270 @@
+//! ROUTER: addresses each message to a peer by its routing id, and says of each message which
+//! peer it came from. RFC 28 §6.
+
+use std::collections::{HashMap, VecDeque};
+
+use oxmq_message::Msg;
+
+use super::fair_queue::FairQueue;
+use super::{Pattern, hello, probe};
+use crate::error::{Error, Result};
+use crate::pipe::PipeId;
+use crate::pipe::table::{Loss, Pipes};
+
+/// Where the message being sent goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    /// The next part is a routing id.
+    Address,
+    /// The parts go to this pipe.
+    To(PipeId),
+    /// The parts are dropped: no such peer, or it went away.
+    Dropped,
+}
+
+/// Whose body is received next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receiving {
+    Nothing,
+    /// The routing id was handed out; the parts of this pipe's message follow.
+    Body(PipeId),
+    /// An empty body follows: a notification.
+    EmptyBody,
+    /// The body of a `disconnect_msg` follows.
+    DisconnectBody,
+}
+
+/// See the file's first paragraph.
+pub(crate) struct Router {
+    queue: FairQueue,
+    // RFC 28 §6: "SHALL identify each peer with a routing id", unique among its peers.
+    peers: HashMap<Vec<u8>, PipeId>,
+    /// Next number for a peer that does not name itself.
+    next_id: u32,
+    sending: Sending,
+    receiving: Receiving,
+    /// Notifications that wait: whose they are, and whether a `disconnect_msg` is their body.
+    notices: VecDeque<(Vec<u8>, bool)>,
+}
+
+impl Default for Router {
+    fn default() -> Router {
+        Router {
+            queue: FairQueue::default(),
+            peers: HashMap::new(),
+            // A random start, so that ids of an earlier run are not mistaken for new ones.
+            next_id: crate::random::u32(),
+            sending: Sending::Address,
+            receiving: Receiving::Nothing,
+            notices: VecDeque::new(),
+        }
+    }
+}
+
+/// Routing ids made for peers that do not name themselves: a zero byte and a number. The pattern
+/// of a socket that hands them out keeps the next number.
+pub(super) fn automatic_id(next: &mut u32) -> Vec<u8> {
+    let mut id = Vec::with_capacity(5);
+    id.push(0);
+    id.extend_from_slice(&next.to_be_bytes());
+    *next = next.wrapping_add(1);
+    id
+}
+
+impl Router {
+    /// Gives the peer its routing id: the one we chose for it, its own, or an automatic one.
+    fn identify(&mut self, pipes: &mut Pipes, id: PipeId) -> Result<(), &'static str> {
+        let handover = pipes.options.router_handover;
+        let Some(pipe) = pipes.pipe(id) else { return Ok(()) };
+        if self.peers.get(&pipe.routing_id) == Some(&id) {
+            return Ok(());
+        }
+        if pipe.routing_id.is_empty() {
+            let mut name = automatic_id(&mut self.next_id);
+            while self.peers.contains_key(&name) {
+                name = automatic_id(&mut self.next_id);
+            }
+            pipe.routing_id = name;
+        }
+        let name = pipe.routing_id.clone();
+        match self.peers.get(&name).copied() {
+            None => {}
+            Some(_) if !handover => return Err("another peer has this routing id"),
+            Some(old) => {
+                // The newcomer takes the name over; the old connection is closed.
+                self.forget(pipes, old);
+                pipes.lost.push((old, Loss::Refused("another peer took its routing id over")));
+            }
+        }
+        self.peers.retain(|_, pipe| *pipe != id);
+        self.peers.insert(name, id);
+        Ok(())
+    }
+
+    fn forget(&mut self, pipes: &mut Pipes, id: PipeId) {
+        if self.sending == Sending::To(id) {
+            self.sending = Sending::Dropped;
+        }
+        if let Some(pipe) = pipes.peek(id)
+            && self.peers.get(&pipe.routing_id) == Some(&id)
+        {
+            self.peers.remove(&pipe.routing_id);
+        }
+    }
+
+    /// Chooses the pipe that a routing id stands for.
+    fn address(&mut self, pipes: &mut Pipes, part: &Msg) -> Result<Sending> {
+        let mandatory = pipes.options.router_mandatory;
+        let Some(id) = self.peers.get(part.as_slice()).copied() else {
+            // RFC 28 §6: "SHALL silently drop messages that it cannot route".
+            pipes.drops.unroutable += 1;
+            return if mandatory { Err(Error::HostUnreachable) } else { Ok(Sending::Dropped) };
+        };
+        if pipes.has_room(id) {
+            return Ok(Sending::To(id));
+        }
+        if !pipes.is_open(id) {
+            pipes.drops.unroutable += 1;
+            return if mandatory { Err(Error::HostUnreachable) } else { Ok(Sending::Dropped) };
+        }
+        if mandatory {
+            return Err(Error::WouldBlock);
+        }
+        pipes.drops.high_water_mark += 1;
+        if let Some(counters) = pipes.counters(id) {
+            counters.dropped += 1;
+        }
+        Ok(Sending::Dropped)
+    }
+}
+
+impl Pattern for Router {
+    fn attached(&mut self, pipes: &mut Pipes, id: PipeId) {
+        // A pipe whose routing id was set with `connect_routing_id` can be written to before
+        // there is a connection.
+        if pipes.peek(id).is_some_and(|pipe| !pipe.routing_id.is_empty()) {
+            // A name that is taken is refused again, and reported, when the peer is known.
+            let _ = self.identify(pipes, id);
+        }
+        self.queue.activate(pipes, id);
+    }
+
+    fn connected(&mut self, pipes: &mut Pipes, id: PipeId) -> Result<(), &'static str> {
+        self.identify(pipes, id)?;
+        probe(pipes, id);
+        hello(pipes, id);
+        if pipes.options.router_notify.connect
+            && let Some(pipe) = pipes.peek(id)
+        {
+            self.notices.push_back((pipe.routing_id.clone(), false));
+        }
+        Ok(())
+    }
+
+    fn disconnected(&mut self, pipes: &mut Pipes, id: PipeId) {
+        let Some(pipe) = pipes.peek(id) else { return };
+        if self.peers.get(&pipe.routing_id) != Some(&id) {
+            return;
+        }
+        if pipes.options.router_notify.disconnect {
+            self.notices.push_back((pipe.routing_id.clone(), false));
+        }
+        if !pipes.options.disconnect_msg.is_empty() {
+            self.notices.push_back((pipe.routing_id.clone(), true));
+        }
+    }
+
+    fn gone(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.forget(pipes, id);
+    }
+
+    fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.forget(pipes, id);
+        self.queue.remove(pipes, id);
+        if self.receiving == Receiving::Body(id) {
+            self.receiving = Receiving::Nothing;
+        }
+    }
+
+    fn readable(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.queue.activate(pipes, id);
+    }
+
+    fn writable(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
+
+    fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()> {
+        let more = part.more();
+        match self.sending {
+            Sending::Address => {
+                // A routing id without a body is no message: it is dropped, as the reference does.
+                if more {
+                    self.sending = self.address(pipes, part)?;
+                }
+                part.take();
+            }
+            Sending::To(id) => {
+                pipes.push(id, part.take(), more);
+                if !more {
+                    self.sending = Sending::Address;
+                }
+            }
+            Sending::Dropped => {
+                part.take();
+                if !more {
+                    self.sending = Sending::Address;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        match self.receiving {
+            Receiving::EmptyBody => {
+                self.receiving = Receiving::Nothing;
+                return Ok(Msg::new());
+            }
+            Receiving::DisconnectBody => {
+                self.receiving = Receiving::Nothing;
+                return Ok(Msg::from_slice(&pipes.options.disconnect_msg));
+            }
+            Receiving::Body(_) => {
+                let (_, msg) = self.queue.recv(pipes).ok_or(Error::WouldBlock)?;
+                if !msg.more() {
+                    self.receiving = Receiving::Nothing;
+                }
+                return Ok(msg);
+            }
+            Receiving::Nothing => {}
+        }
+        // RFC 28 §6: "SHALL prepend the routing id of the originating peer to each message".
+        let mut address = if let Some((name, with_msg)) = self.notices.pop_front() {
+            self.receiving =
+                if with_msg { Receiving::DisconnectBody } else { Receiving::EmptyBody };
+            Msg::from_slice(&name)
+        } else {
+            let id = self.queue.next(pipes).ok_or(Error::WouldBlock)?;
+            self.receiving = Receiving::Body(id);
+            let name = pipes.peek(id).map_or(&[][..], |pipe| &pipe.routing_id);
+            let mut address = Msg::from_slice(name);
+            pipes.mark_with_meta(id, &mut address);
+            address
+        };
+        address.set_more(true);
+        Ok(address)
+    }
+
+    fn has_in(&mut self, pipes: &mut Pipes) -> bool {
+        self.receiving != Receiving::Nothing
+            || !self.notices.is_empty()
+            || self.queue.next(pipes).is_some()
+    }
+
+    fn has_out(&mut self, pipes: &mut Pipes) -> bool {
+        if !pipes.options.router_mandatory || self.sending != Sending::Address {
+            return true;
+        }
+        let ids: Vec<PipeId> = self.peers.values().copied().collect();
+        ids.into_iter().any(|id| pipes.has_room(id))
+    }
+}

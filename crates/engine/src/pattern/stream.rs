@@ -1,0 +1,189 @@
+//! STREAM: raw tcp connections, each with a routing id. Not ZMTP; the one socket type that speaks
+//! other protocols. `zmq_socket(3)`, "Native pattern".
+
+use std::collections::{HashMap, VecDeque};
+
+use oxmq_message::Msg;
+
+use super::Pattern;
+use super::fair_queue::FairQueue;
+use super::router::automatic_id;
+use crate::error::{Error, Result};
+use crate::pipe::PipeId;
+use crate::pipe::table::{Loss, Pipes};
+
+/// Where the message being sent goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    Address,
+    To(PipeId),
+}
+
+/// What the next part received is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Receiving {
+    Address,
+    Data,
+    /// The empty body of a notification.
+    Notification,
+}
+
+/// See the file's first paragraph.
+pub(crate) struct Raw {
+    queue: FairQueue,
+    peers: HashMap<Vec<u8>, PipeId>,
+    next_id: u32,
+    sending: Sending,
+    receiving: Receiving,
+    /// Connections made (true) and lost that are still to be told, as empty messages.
+    notices: VecDeque<(Vec<u8>, bool)>,
+}
+
+impl Default for Raw {
+    fn default() -> Raw {
+        Raw {
+            queue: FairQueue::default(),
+            peers: HashMap::new(),
+            next_id: crate::random::u32(),
+            sending: Sending::Address,
+            receiving: Receiving::Address,
+            notices: VecDeque::new(),
+        }
+    }
+}
+
+impl Raw {
+    fn forget(&mut self, pipes: &mut Pipes, id: PipeId) {
+        if let Some(pipe) = pipes.peek(id)
+            && self.peers.get(&pipe.routing_id) == Some(&id)
+        {
+            self.peers.remove(&pipe.routing_id);
+        }
+    }
+}
+
+impl Pattern for Raw {
+    fn attached(&mut self, pipes: &mut Pipes, id: PipeId) {
+        let Some(pipe) = pipes.pipe(id) else { return };
+        if pipe.routing_id.is_empty() {
+            pipe.routing_id = automatic_id(&mut self.next_id);
+        }
+        self.peers.insert(pipe.routing_id.clone(), id);
+        self.queue.activate(pipes, id);
+    }
+
+    fn connected(&mut self, pipes: &mut Pipes, id: PipeId) -> Result<(), &'static str> {
+        if pipes.options.stream_notify
+            && let Some(pipe) = pipes.peek(id)
+        {
+            self.notices.push_back((pipe.routing_id.clone(), true));
+        }
+        Ok(())
+    }
+
+    fn disconnected(&mut self, pipes: &mut Pipes, id: PipeId) {
+        if pipes.options.stream_notify
+            && let Some(pipe) = pipes.peek(id)
+        {
+            // Told behind the data that came before: see `recv`.
+            self.notices.push_back((pipe.routing_id.clone(), false));
+        }
+    }
+
+    fn gone(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.forget(pipes, id);
+    }
+
+    fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.forget(pipes, id);
+        self.queue.remove(pipes, id);
+        if self.sending == Sending::To(id) {
+            self.sending = Sending::Address;
+        }
+    }
+
+    fn readable(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.queue.activate(pipes, id);
+    }
+
+    fn writable(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
+
+    fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()> {
+        match self.sending {
+            Sending::Address => {
+                if !part.more() {
+                    return Err(Error::InvalidMessage {
+                        reason: "a STREAM message is a routing id and a body",
+                    });
+                }
+                let id = *self.peers.get(part.as_slice()).ok_or(Error::HostUnreachable)?;
+                if !pipes.has_room(id) {
+                    return Err(Error::WouldBlock);
+                }
+                part.take();
+                self.sending = Sending::To(id);
+            }
+            Sending::To(id) => {
+                self.sending = Sending::Address;
+                let data = part.take();
+                if data.is_empty() {
+                    // An empty body closes the connection, once what was sent is out.
+                    pipes.flush(id);
+                    pipes.lost.push((id, Loss::Refused("closed by the application")));
+                } else {
+                    pipes.push(id, data, false);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        match self.receiving {
+            Receiving::Notification => {
+                self.receiving = Receiving::Address;
+                return Ok(Msg::new());
+            }
+            Receiving::Data => {
+                self.receiving = Receiving::Address;
+                let (_, mut msg) = self.queue.recv(pipes).ok_or(Error::WouldBlock)?;
+                msg.set_more(false);
+                return Ok(msg);
+            }
+            Receiving::Address => {}
+        }
+        // The end of a connection is told when its data has been received; its start before.
+        let from = self.queue.next(pipes);
+        let name = from.and_then(|id| pipes.peek(id)).map(|pipe| pipe.routing_id.clone());
+        let told = self
+            .notices
+            .front()
+            .is_some_and(|(peer, made)| *made || name.as_ref().is_none_or(|name| name != peer));
+        let notice = if told { self.notices.pop_front() } else { None };
+        let mut address = match (notice, from, name) {
+            (Some((peer, _)), ..) => {
+                self.receiving = Receiving::Notification;
+                Msg::from_slice(&peer)
+            }
+            (None, Some(id), Some(name)) => {
+                self.receiving = Receiving::Data;
+                let mut address = Msg::from_slice(&name);
+                pipes.mark_with_meta(id, &mut address);
+                address
+            }
+            _ => return Err(Error::WouldBlock),
+        };
+        address.set_more(true);
+        Ok(address)
+    }
+
+    fn has_in(&mut self, pipes: &mut Pipes) -> bool {
+        self.receiving != Receiving::Address
+            || !self.notices.is_empty()
+            || self.queue.next(pipes).is_some()
+    }
+
+    fn has_out(&mut self, _pipes: &mut Pipes) -> bool {
+        true
+    }
+}

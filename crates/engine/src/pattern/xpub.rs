@@ -1,0 +1,326 @@
+//! XPUB and PUB: every message goes to all peers that subscribed to a prefix of it. RFC 29.
+
+use std::collections::VecDeque;
+
+use oxmq_message::Msg;
+use oxmq_zmtp::{FRAME_HEADER_MAX, Framing, parse_subscription_message};
+
+use super::{Pattern, hello};
+use crate::error::{Error, Result};
+use crate::limits::{BY_REFERENCE_BYTES, XPUB_PENDING_MAX};
+use crate::pipe::PipeId;
+use crate::pipe::outbound::Wire;
+use crate::pipe::table::{Loss, Notice, Pipes};
+use crate::subscriptions::{Matcher, Removed};
+
+/// Something an XPUB's reader will be told.
+struct Pending {
+    msg: Msg,
+    /// Whose subscription it is, for manual mode.
+    pipe: Option<PipeId>,
+}
+
+/// See the file's first paragraph.
+pub(crate) struct XPub {
+    /// XPUB: subscriptions can be received. PUB: they only take effect.
+    readable: bool,
+    matcher: Matcher,
+    pending: VecDeque<Pending>,
+    /// Pipes that were not read because `pending` was full.
+    unread: Vec<PipeId>,
+    /// Pipes of the message being sent.
+    targets: Vec<PipeId>,
+    matches: Vec<u32>,
+    mid_message: bool,
+    /// The pipe whose subscription was received last, for manual mode.
+    last_pipe: Option<PipeId>,
+    /// Pipes in the middle of a message of their own.
+    mid_receive: Vec<PipeId>,
+    encoded: Vec<u8>,
+}
+
+impl XPub {
+    pub(super) fn new(readable: bool) -> XPub {
+        XPub {
+            readable,
+            matcher: Matcher::new(),
+            pending: VecDeque::new(),
+            unread: Vec::new(),
+            targets: Vec::new(),
+            matches: Vec::new(),
+            mid_message: false,
+            last_pipe: None,
+            mid_receive: Vec::new(),
+            encoded: Vec::new(),
+        }
+    }
+
+    fn tell(&mut self, subscribe: bool, topic: &[u8], pipe: Option<PipeId>) {
+        if !self.readable {
+            return;
+        }
+        let mut body = Vec::with_capacity(topic.len() + 1);
+        oxmq_zmtp::subscription_message(subscribe, topic, &mut body);
+        self.pending.push_back(Pending { msg: Msg::from(body), pipe });
+    }
+
+    fn subscribed(&mut self, pipes: &mut Pipes, id: PipeId, topic: &[u8]) {
+        if pipes.options.xpub_manual {
+            self.tell(true, topic, Some(id));
+            return;
+        }
+        let options = &pipes.options;
+        let topics = self.matcher.pipe_topics(id.0);
+        let bytes = self.matcher.pipe_bytes(id.0);
+        if options.subscriptions_max.is_some_and(|max| topics >= max)
+            || options.subscription_bytes_max.is_some_and(|max| bytes >= max)
+        {
+            pipes.lost.push((id, Loss::Refused("more subscriptions than one peer may have")));
+            return;
+        }
+        let added = self.matcher.add(topic, id.0);
+        if added.first_for_topic || pipes.options.xpub_verbose || pipes.options.xpub_verboser {
+            self.tell(true, topic, Some(id));
+        }
+    }
+
+    fn cancelled(&mut self, pipes: &mut Pipes, id: PipeId, topic: &[u8]) {
+        if pipes.options.xpub_manual {
+            self.tell(false, topic, Some(id));
+            return;
+        }
+        let removed = self.matcher.remove(topic, id.0);
+        if removed == Removed::Last || pipes.options.xpub_verboser {
+            self.tell(false, topic, Some(id));
+        }
+    }
+
+    /// Takes in everything a pipe has sent: subscriptions in message form, and an XSUB's own
+    /// messages, which only an XPUB delivers.
+    fn take_in(&mut self, pipes: &mut Pipes, id: PipeId) {
+        while pipes.has_message(id) {
+            if self.pending.len() >= XPUB_PENDING_MAX {
+                if !self.unread.contains(&id) {
+                    self.unread.push(id);
+                }
+                return;
+            }
+            let Some(msg) = pipes.pop(id) else { return };
+            let continues = self.mid_receive.contains(&id);
+            match (msg.more(), continues) {
+                (true, false) => self.mid_receive.push(id),
+                (false, true) => self.mid_receive.retain(|p| *p != id),
+                _ => {}
+            }
+            let may_subscribe = !continues || !pipes.options.only_first_subscribe;
+            match parse_subscription_message(&msg).filter(|_| may_subscribe) {
+                Some((true, topic)) => self.subscribed(pipes, id, topic),
+                Some((false, topic)) => self.cancelled(pipes, id, topic),
+                None if self.readable => self.pending.push_back(Pending { msg, pipe: None }),
+                None => {}
+            }
+        }
+    }
+
+    /// Finds the pipes a message goes to. RFC 29 §3: the message is dropped for a peer that has
+    /// no room, unless the socket was told to wait (`xpub_nodrop`).
+    fn choose(&mut self, pipes: &mut Pipes, part: &Msg) -> Result<()> {
+        self.targets.clear();
+        self.matches.clear();
+        if let Some(last) = self.last_pipe.take().filter(|_| pipes.options.xpub_manual_last_value) {
+            self.matches.push(last.0);
+        } else {
+            if pipes.options.invert_matching {
+                let all = pipes.iter().map(|(id, _)| id.0);
+                self.matcher.inverted_matches(part, all, &mut self.matches);
+            } else {
+                self.matcher.matches(part, &mut self.matches);
+            }
+        }
+        for index in 0..self.matches.len() {
+            let id = PipeId(self.matches[index]);
+            if pipes.has_room(id) {
+                self.targets.push(id);
+            } else if pipes.options.xpub_nodrop && pipes.is_open(id) {
+                self.targets.clear();
+                return Err(Error::WouldBlock);
+            } else if let Some(counters) = pipes.counters(id) {
+                counters.dropped += 1;
+                pipes.drops.high_water_mark += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a part to every target. A message of one small part is encoded once for all.
+    fn distribute(&mut self, pipes: &mut Pipes, part: Msg) {
+        let more = part.more();
+        let once = self.targets.len() > 1
+            && !more
+            && !self.mid_message
+            && part.len() < BY_REFERENCE_BYTES
+            && !pipes.options.conflate;
+        if once {
+            let mut header = [0u8; FRAME_HEADER_MAX];
+            let n = Framing::V3.encode(false, false, part.len() as u64, &mut header);
+            self.encoded.clear();
+            self.encoded.extend_from_slice(&header[..n]);
+            self.encoded.extend_from_slice(&part);
+        }
+        let Some((last, others)) = self.targets.split_last() else { return };
+        for id in others {
+            if once && pipes.is_net(*id) {
+                pipes.push_encoded(*id, &self.encoded, part.len());
+            } else {
+                pipes.push(*id, part.clone(), more);
+            }
+        }
+        if once && pipes.is_net(*last) {
+            pipes.push_encoded(*last, &self.encoded, part.len());
+        } else {
+            pipes.push(*last, part, more);
+        }
+    }
+
+    /// Reads the pipes that had to wait for the reader.
+    fn resume(&mut self, pipes: &mut Pipes) {
+        if !self.unread.is_empty() && self.pending.len() < XPUB_PENDING_MAX / 2 {
+            for id in std::mem::take(&mut self.unread) {
+                self.take_in(pipes, id);
+            }
+        }
+    }
+}
+
+impl Pattern for XPub {
+    fn attached(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
+
+    fn connected(&mut self, pipes: &mut Pipes, id: PipeId) -> Result<(), &'static str> {
+        // A peer of ZMTP 1.0 filters for itself and never tells what it wants: RFC 13.
+        let filters_itself = pipes
+            .connection(id)
+            .is_some_and(|connection| connection.wire == Wire::Zmtp(Framing::V1));
+        if filters_itself {
+            self.matcher.add(b"", id.0);
+        }
+        if !pipes.options.xpub_welcome_msg.is_empty() {
+            let welcome = Msg::from_slice(&pipes.options.xpub_welcome_msg);
+            if pipes.has_room(id) {
+                pipes.push(id, welcome, false);
+            }
+        }
+        hello(pipes, id);
+        Ok(())
+    }
+
+    fn disconnected(&mut self, pipes: &mut Pipes, id: PipeId) {
+        // The peer subscribes anew when it is back. RFC 29 §3: the subscriptions of a peer that
+        // disconnects are discarded.
+        let verboser = pipes.options.xpub_verboser;
+        let manual = pipes.options.xpub_manual;
+        let mut gone = Vec::new();
+        self.matcher.remove_pipe(id.0, |topic, last| {
+            if (last || verboser) && !manual {
+                gone.push(topic.to_vec());
+            }
+        });
+        for topic in gone {
+            self.tell(false, &topic, None);
+        }
+        self.targets.retain(|target| *target != id);
+        self.mid_receive.retain(|p| *p != id);
+        for pending in &mut self.pending {
+            if pending.pipe == Some(id) {
+                pending.pipe = None;
+            }
+        }
+        if self.last_pipe == Some(id) {
+            self.last_pipe = None;
+        }
+    }
+
+    fn gone(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.take_in(pipes, id);
+        self.disconnected(pipes, id);
+    }
+
+    fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.disconnected(pipes, id);
+        self.unread.retain(|p| *p != id);
+    }
+
+    fn readable(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.take_in(pipes, id);
+    }
+
+    fn writable(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
+
+    fn notice(&mut self, pipes: &mut Pipes, id: PipeId, notice: Notice) {
+        match notice {
+            Notice::Subscribe(topic) => self.subscribed(pipes, id, &topic),
+            Notice::Cancel(topic) => self.cancelled(pipes, id, &topic),
+        }
+    }
+
+    fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()> {
+        if !self.mid_message {
+            self.choose(pipes, part)?;
+        }
+        let part = part.take();
+        let more = part.more();
+        self.distribute(pipes, part);
+        self.mid_message = more;
+        Ok(())
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        if !self.readable {
+            return Err(Error::NotSupported { operation: "receiving" });
+        }
+        let Some(pending) = self.pending.pop_front() else {
+            self.resume(pipes);
+            return Err(Error::WouldBlock);
+        };
+        if pipes.options.xpub_manual {
+            self.last_pipe = pending.pipe;
+        }
+        self.resume(pipes);
+        Ok(pending.msg)
+    }
+
+    fn has_in(&mut self, _pipes: &mut Pipes) -> bool {
+        !self.pending.is_empty()
+    }
+
+    fn has_out(&mut self, _pipes: &mut Pipes) -> bool {
+        true
+    }
+
+    fn subscribe(&mut self, pipes: &mut Pipes, topic: &[u8]) -> Result<()> {
+        if !pipes.options.xpub_manual {
+            return Err(Error::NotSupported { operation: "subscribing" });
+        }
+        if let Some(id) = self.last_pipe {
+            self.matcher.add(topic, id.0);
+        }
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, pipes: &mut Pipes, topic: &[u8]) -> Result<()> {
+        if !pipes.options.xpub_manual {
+            return Err(Error::NotSupported { operation: "unsubscribing" });
+        }
+        if let Some(id) = self.last_pipe {
+            self.matcher.remove(topic, id.0);
+        }
+        Ok(())
+    }
+
+    fn topics(&self) -> Option<usize> {
+        Some(self.matcher.topics())
+    }
+
+    fn subscribers(&self) -> Option<usize> {
+        Some(self.matcher.pipes_subscribed())
+    }
+}

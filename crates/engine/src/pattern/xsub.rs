@@ -1,0 +1,167 @@
+//! XSUB and SUB: receive from all publishers what was subscribed to. RFC 29.
+
+use oxmq_message::Msg;
+use oxmq_zmtp::parse_subscription_message;
+
+use super::Pattern;
+use super::fair_queue::FairQueue;
+use crate::error::{Error, Result};
+use crate::pipe::PipeId;
+use crate::pipe::table::Pipes;
+use crate::subscriptions::Filter;
+
+/// See the file's first paragraph.
+pub(crate) struct XSub {
+    /// SUB: filters what it receives, and subscribes by option. XSUB: subscribes by message.
+    is_sub: bool,
+    queue: FairQueue,
+    filter: Filter,
+    pipes_open: Vec<PipeId>,
+    /// A wanted message that `has_in` has found already.
+    found: Option<Msg>,
+    /// Parts of the message being sent are forwarded as they are.
+    mid_send: bool,
+}
+
+impl XSub {
+    pub(super) fn new(is_sub: bool) -> XSub {
+        XSub {
+            is_sub,
+            queue: FairQueue::default(),
+            filter: Filter::new(),
+            pipes_open: Vec::new(),
+            found: None,
+            mid_send: false,
+        }
+    }
+
+    /// The next part of a message that is wanted.
+    fn take(&mut self, pipes: &mut Pipes) -> Option<Msg> {
+        loop {
+            let continues = self.queue.is_mid_message();
+            let (_, msg) = self.queue.recv(pipes)?;
+            // RFC 29 §4: "SHALL silently discard messages that match no subscription"; on XSUB
+            // the application filters.
+            if continues || !self.is_sub {
+                return Some(msg);
+            }
+            if self.filter.matches(&msg) != pipes.options.invert_matching {
+                return Some(msg);
+            }
+            self.queue.skip_message(pipes);
+        }
+    }
+
+    fn forward(&mut self, pipes: &mut Pipes, subscribe: bool, topic: &[u8]) {
+        for id in &self.pipes_open {
+            pipes.subscription(*id, subscribe, topic);
+        }
+        pipes.flush_all();
+    }
+
+    fn add(&mut self, pipes: &mut Pipes, topic: &[u8]) {
+        let first = self.filter.add(topic);
+        if first || !pipes.options.only_first_subscribe {
+            self.forward(pipes, true, topic);
+        }
+    }
+
+    fn cancel(&mut self, pipes: &mut Pipes, topic: &[u8]) {
+        let last = self.filter.remove(topic);
+        let verbose = pipes.options.xsub_verbose_unsubscribe;
+        if last == Some(true) || verbose {
+            self.forward(pipes, false, topic);
+        }
+    }
+}
+
+impl Pattern for XSub {
+    fn attached(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.queue.activate(pipes, id);
+        self.pipes_open.push(id);
+    }
+
+    fn connected(&mut self, pipes: &mut Pipes, id: PipeId) -> Result<(), &'static str> {
+        // RFC 29 §4: every subscription goes to every publisher, to a new or returned one at once.
+        self.filter.for_each(|topic| pipes.subscription(id, true, topic));
+        pipes.flush_all();
+        Ok(())
+    }
+
+    fn gone(&mut self, _pipes: &mut Pipes, id: PipeId) {
+        self.pipes_open.retain(|p| *p != id);
+    }
+
+    fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.queue.remove(pipes, id);
+        self.pipes_open.retain(|p| *p != id);
+    }
+
+    fn readable(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.queue.activate(pipes, id);
+    }
+
+    fn writable(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
+
+    fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()> {
+        if self.is_sub {
+            return Err(Error::NotSupported { operation: "sending" });
+        }
+        let part = part.take();
+        let more = part.more();
+        let may_subscribe = !self.mid_send || !pipes.options.only_first_subscribe;
+        self.mid_send = more;
+        match parse_subscription_message(&part).filter(|_| may_subscribe) {
+            Some((true, topic)) => self.add(pipes, topic),
+            Some((false, topic)) => self.cancel(pipes, topic),
+            None => {
+                // A message of the application's own goes to every publisher.
+                for index in 0..self.pipes_open.len() {
+                    let id = self.pipes_open[index];
+                    if pipes.has_room(id) {
+                        pipes.push(id, part.clone(), more);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        if let Some(msg) = self.found.take() {
+            return Ok(msg);
+        }
+        self.take(pipes).ok_or(Error::WouldBlock)
+    }
+
+    fn has_in(&mut self, pipes: &mut Pipes) -> bool {
+        if self.found.is_none() {
+            self.found = self.take(pipes);
+        }
+        self.found.is_some()
+    }
+
+    fn has_out(&mut self, _pipes: &mut Pipes) -> bool {
+        !self.is_sub
+    }
+
+    fn subscribe(&mut self, pipes: &mut Pipes, topic: &[u8]) -> Result<()> {
+        if !self.is_sub {
+            return Err(Error::NotSupported { operation: "subscribing by option" });
+        }
+        self.add(pipes, topic);
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, pipes: &mut Pipes, topic: &[u8]) -> Result<()> {
+        if !self.is_sub {
+            return Err(Error::NotSupported { operation: "unsubscribing by option" });
+        }
+        self.cancel(pipes, topic);
+        Ok(())
+    }
+
+    fn topics(&self) -> Option<usize> {
+        Some(self.filter.topics())
+    }
+}

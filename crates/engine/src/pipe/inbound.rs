@@ -1,0 +1,456 @@
+//! The inbound queue of one network pipe: read buffers whose frame headers were scanned as the
+//! bytes came, and the place up to which the socket has taken messages out of them.
+//!
+//! Whoever reads the connection, an I/O thread or the calling thread, scans every header at once:
+//! commands take effect and whole messages are counted before anyone asks for them. Taking a
+//! message slices the payload out of the buffer it was read into. A message whose last frame has
+//! not arrived is invisible, and is dropped if the connection ends first. The socket's lock
+//! protects the queue.
+
+use std::collections::VecDeque;
+use std::io;
+use std::ops::Range;
+
+use oxmq_message::{Body, MetaHandle, Msg, Slab};
+use oxmq_zmtp::{FrameHeader, Framing, ProtocolError};
+
+use super::outbound::Wire;
+use crate::limits::{
+    COMMAND_BYTES_MAX, LARGE_FRAME_BYTES, READ_SLAB_BYTES, READ_SPARE_BYTES_MIN, READ_TURN_BYTES,
+    STREAM_CHUNK_BYTES,
+};
+use crate::transport::Stream;
+
+/// What a peer may make us hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Largest frame body in bytes.
+    pub(crate) frame_bytes_max: u64,
+    /// Parts and bytes of a message that is not complete.
+    pub(crate) parts_max: u64,
+    pub(crate) unfinished_bytes_max: u64,
+}
+
+/// Why reading a connection ended.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// The peer closed its side.
+    Closed,
+    /// The peer broke the protocol.
+    Protocol(ProtocolError),
+    /// The peer sent more than a limit allows: which, how much it was, and the bound.
+    TooLarge { what: &'static str, size: u64, limit: u64 },
+    /// Memory for the message could not be had.
+    OutOfMemory,
+    /// The system failed.
+    Io(io::Error),
+}
+
+/// A command frame met while scanning; its body.
+pub(crate) type CommandBody = Vec<u8>;
+
+enum Segment {
+    /// Whole frames in a buffer that is no longer read into.
+    Frames { slab: Slab, rest: Range<usize> },
+    /// One large frame.
+    Large(Msg),
+}
+
+/// A large frame whose body is still arriving.
+struct Arriving {
+    body: Body,
+    more: bool,
+}
+
+/// See the file's first paragraph.
+pub(crate) struct InQueue {
+    wire: Wire,
+    limits: Limits,
+    /// Frames scanned before the current buffer was begun, oldest first.
+    backlog: VecDeque<Segment>,
+    slab: Option<Slab>,
+    /// Next frame to deliver in `slab`; `taken <= scanned`.
+    taken: usize,
+    /// End of the last whole frame in `slab`.
+    scanned: usize,
+    arriving: Option<Arriving>,
+    /// Whole messages not yet taken.
+    ready: usize,
+    /// Parts and bytes of the message whose last frame has not come.
+    parts_open: u64,
+    bytes_open: u64,
+}
+
+impl InQueue {
+    pub(crate) fn new(wire: Wire, limits: Limits) -> InQueue {
+        InQueue {
+            wire,
+            limits,
+            backlog: VecDeque::new(),
+            slab: None,
+            taken: 0,
+            scanned: 0,
+            arriving: None,
+            ready: 0,
+            parts_open: 0,
+            bytes_open: 0,
+        }
+    }
+
+    /// Whole messages that can be taken.
+    #[inline]
+    pub(crate) fn ready(&self) -> usize {
+        self.ready
+    }
+
+    /// Puts bytes in that were read with the handshake.
+    pub(crate) fn preload(
+        &mut self,
+        mut bytes: &[u8],
+        meta: &mut MetaHandle,
+        commands: &mut Vec<CommandBody>,
+    ) -> Result<(), ReadError> {
+        while !bytes.is_empty() {
+            let spare = self.spare(meta)?;
+            let n = spare.len().min(bytes.len());
+            spare[..n].copy_from_slice(&bytes[..n]);
+            bytes = &bytes[n..];
+            self.filled(n, meta, commands)?;
+        }
+        Ok(())
+    }
+
+    /// Reads until the kernel has no more, `ready` messages reach `ready_max` (0: no limit), or
+    /// the turn is over. Returns the bytes read and whether the kernel may have more.
+    pub(crate) fn read(
+        &mut self,
+        stream: &Stream,
+        ready_max: usize,
+        meta: &mut MetaHandle,
+        commands: &mut Vec<CommandBody>,
+    ) -> Result<(usize, bool), ReadError> {
+        let mut total = 0;
+        loop {
+            if (ready_max > 0 && self.ready >= ready_max) || total >= READ_TURN_BYTES {
+                return Ok((total, true));
+            }
+            let spare = self.spare(meta)?;
+            let wanted = spare.len();
+            match stream.read(spare) {
+                Ok(0) => return Err(ReadError::Closed),
+                Ok(n) => {
+                    total += n;
+                    self.filled(n, meta, commands)?;
+                    // A short read has emptied the kernel's buffer: epoll(7), edge triggered.
+                    if n < wanted {
+                        return Ok((total, false));
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok((total, false)),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(ReadError::Io(e)),
+            }
+        }
+    }
+
+    /// Where the next bytes go.
+    fn spare(&mut self, meta: &mut MetaHandle) -> Result<&mut [u8], ReadError> {
+        if self.arriving.is_none() {
+            self.make_room(meta)?;
+        }
+        let most = if self.wire == Wire::Raw { STREAM_CHUNK_BYTES } else { usize::MAX };
+        let spare = match (&mut self.arriving, &mut self.slab) {
+            (Some(arriving), _) => arriving.body.spare_mut().map_err(|_| ReadError::OutOfMemory)?,
+            (None, Some(slab)) => slab.spare_mut(),
+            (None, None) => return Err(ReadError::OutOfMemory),
+        };
+        let n = spare.len().min(most);
+        Ok(&mut spare[..n])
+    }
+
+    /// Sees to it that the current buffer has room: rewinds it, or begins a new one and carries
+    /// the partial frame over.
+    fn make_room(&mut self, meta: &mut MetaHandle) -> Result<(), ReadError> {
+        let Some(slab) = &mut self.slab else {
+            let mut slab = Slab::try_new(READ_SLAB_BYTES).map_err(|_| ReadError::OutOfMemory)?;
+            slab.set_meta(meta);
+            self.slab = Some(slab);
+            self.taken = 0;
+            self.scanned = 0;
+            return Ok(());
+        };
+        let partial = self.scanned..slab.len();
+        let drained = self.taken == self.scanned;
+        if drained
+            && (partial.is_empty() || slab.capacity() - slab.len() < READ_SPARE_BYTES_MIN)
+            && slab.len() > 0
+            && slab.try_rewind(partial.clone())
+        {
+            self.taken = 0;
+            self.scanned = 0;
+            return Ok(());
+        }
+        if slab.capacity() - slab.len() >= READ_SPARE_BYTES_MIN {
+            return Ok(());
+        }
+        let mut fresh = Slab::try_new(READ_SLAB_BYTES).map_err(|_| ReadError::OutOfMemory)?;
+        fresh.set_meta(meta);
+        if !slab.carry_to(partial, &mut fresh) {
+            return Err(ReadError::OutOfMemory);
+        }
+        let old = std::mem::replace(slab, fresh);
+        if !drained {
+            self.backlog.push_back(Segment::Frames { slab: old, rest: self.taken..self.scanned });
+        }
+        self.taken = 0;
+        self.scanned = 0;
+        Ok(())
+    }
+
+    /// Takes note of `n` bytes that were put into the spare room.
+    fn filled(
+        &mut self,
+        n: usize,
+        meta: &mut MetaHandle,
+        commands: &mut Vec<CommandBody>,
+    ) -> Result<(), ReadError> {
+        if let Some(arriving) = &mut self.arriving {
+            arriving.body.advance(n);
+            if arriving.body.is_complete() {
+                self.finish_large(meta);
+            }
+            return Ok(());
+        }
+        let Some(slab) = &mut self.slab else { return Ok(()) };
+        slab.advance(n);
+        match self.wire {
+            Wire::Raw => self.scan_raw(n),
+            Wire::Zmtp(framing) => self.scan(framing, commands),
+        }
+    }
+
+    /// A raw read becomes one message, kept apart as its length has no header.
+    fn scan_raw(&mut self, n: usize) -> Result<(), ReadError> {
+        let Some(slab) = &mut self.slab else { return Ok(()) };
+        let end = slab.len();
+        self.backlog.push_back(Segment::Large(slab.slice(end - n..end)));
+        self.taken = end;
+        self.scanned = end;
+        self.ready += 1;
+        Ok(())
+    }
+
+    fn finish_large(&mut self, meta: &mut MetaHandle) {
+        if let Some(arriving) = self.arriving.take() {
+            let Ok(mut msg) = arriving.body.finish() else { return };
+            msg.set_more(arriving.more);
+            meta.attach(&mut msg);
+            let more = arriving.more;
+            self.backlog.push_back(Segment::Large(msg));
+            self.count_frame(more);
+        }
+    }
+
+    /// Scans the headers of every frame that is complete.
+    fn scan(&mut self, framing: Framing, commands: &mut Vec<CommandBody>) -> Result<(), ReadError> {
+        loop {
+            let Some(slab) = &self.slab else { return Ok(()) };
+            let bytes = &slab.filled()[self.scanned..];
+            let Some(header) = framing.decode(bytes).map_err(ReadError::Protocol)? else {
+                return Ok(());
+            };
+            self.check_frame(&header)?;
+            let whole = header.header_len as u64 + header.body_len;
+            if whole > bytes.len() as u64 {
+                if header.body_len >= LARGE_FRAME_BYTES as u64 {
+                    return self.begin_large(&header);
+                }
+                return Ok(());
+            }
+            let whole = whole as usize;
+            if header.command {
+                commands.push(bytes[header.header_len..whole].to_vec());
+                self.scanned += whole;
+                if self.taken + whole == self.scanned {
+                    self.taken = self.scanned;
+                }
+            } else {
+                self.scanned += whole;
+                if header.more || self.parts_open > 0 {
+                    self.check_open(header.body_len)?;
+                }
+                self.count_frame(header.more);
+            }
+        }
+    }
+
+    fn check_frame(&self, header: &FrameHeader) -> Result<(), ReadError> {
+        let (what, limit) = if header.command {
+            ("command", COMMAND_BYTES_MAX)
+        } else {
+            ("message part", self.limits.frame_bytes_max)
+        };
+        if header.body_len > limit {
+            return Err(ReadError::TooLarge { what, size: header.body_len, limit });
+        }
+        Ok(())
+    }
+
+    /// The rest of this frame goes straight into memory of its own.
+    fn begin_large(&mut self, header: &FrameHeader) -> Result<(), ReadError> {
+        if header.more || self.parts_open > 0 {
+            self.check_open(header.body_len)?;
+        }
+        let Some(slab) = self.slab.take() else { return Ok(()) };
+        let start = self.scanned + header.header_len;
+        let body = Body::try_new(header.body_len, &slab.filled()[start..])
+            .map_err(|_| ReadError::OutOfMemory)?;
+        self.arriving = Some(Arriving { body, more: header.more });
+        if self.taken < self.scanned {
+            self.backlog.push_back(Segment::Frames { slab, rest: self.taken..self.scanned });
+        } else {
+            self.slab = Some(slab);
+            if let Some(slab) = &mut self.slab {
+                let end = slab.len();
+                if !slab.try_rewind(end..end) {
+                    self.slab = None;
+                }
+            }
+        }
+        self.taken = 0;
+        self.scanned = 0;
+        Ok(())
+    }
+
+    /// Bounds a message whose last frame has not come.
+    fn check_open(&mut self, body_len: u64) -> Result<(), ReadError> {
+        self.parts_open += 1;
+        self.bytes_open = self.bytes_open.saturating_add(body_len);
+        let (parts, bytes) = (self.limits.parts_max, self.limits.unfinished_bytes_max);
+        if self.parts_open > parts {
+            let size = self.parts_open;
+            return Err(ReadError::TooLarge { what: "number of parts", size, limit: parts });
+        }
+        if self.bytes_open > bytes {
+            let size = self.bytes_open;
+            return Err(ReadError::TooLarge { what: "unfinished message", size, limit: bytes });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn count_frame(&mut self, more: bool) {
+        if !more {
+            self.ready += 1;
+            self.parts_open = 0;
+            self.bytes_open = 0;
+        }
+    }
+
+    /// Takes the next part of a whole message; `None` when no whole message is there.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Msg> {
+        if self.ready == 0 {
+            return None;
+        }
+        let msg = if self.backlog.is_empty() {
+            let Wire::Zmtp(framing) = self.wire else { return None };
+            let slab = self.slab.as_mut()?;
+            next_part(framing, slab, &mut self.taken, self.scanned)?
+        } else {
+            self.pop_backlog()?
+        };
+        if !msg.more() {
+            self.ready -= 1;
+        }
+        Some(msg)
+    }
+
+    #[cold]
+    fn pop_backlog(&mut self) -> Option<Msg> {
+        loop {
+            match self.backlog.front_mut() {
+                None => {
+                    let Wire::Zmtp(framing) = self.wire else { return None };
+                    let slab = self.slab.as_mut()?;
+                    return next_part(framing, slab, &mut self.taken, self.scanned);
+                }
+                Some(Segment::Large(msg)) => {
+                    let msg = msg.take();
+                    self.backlog.pop_front();
+                    return Some(msg);
+                }
+                Some(Segment::Frames { slab, rest }) => {
+                    let Wire::Zmtp(framing) = self.wire else { return None };
+                    let end = rest.end;
+                    if let Some(msg) = next_part(framing, slab, &mut rest.start, end) {
+                        return Some(msg);
+                    }
+                    self.backlog.pop_front();
+                }
+            }
+        }
+    }
+
+    /// Drops all whole messages but the last: a conflating socket wants only that one.
+    pub(crate) fn keep_last(&mut self) {
+        while self.ready > 1 && self.pop().is_some() {}
+    }
+
+    /// A new connection brings frames in this form, behind messages of the old one.
+    pub(crate) fn reconnected(&mut self, wire: Wire) {
+        if let Some(slab) = self.slab.take()
+            && self.taken < self.scanned
+        {
+            self.backlog.push_back(Segment::Frames { slab, rest: self.taken..self.scanned });
+        }
+        self.taken = 0;
+        self.scanned = 0;
+        self.wire = wire;
+    }
+
+    /// The connection is gone: the message whose last frame did not come is dropped, whole
+    /// messages stay.
+    pub(crate) fn end(&mut self) {
+        self.arriving = None;
+        self.parts_open = 0;
+        self.bytes_open = 0;
+        if self.ready == 0 {
+            self.backlog.clear();
+            self.slab = None;
+        }
+    }
+
+    /// Forgets everything; returns how many whole messages that were.
+    pub(crate) fn clear(&mut self) -> usize {
+        let dropped = self.ready;
+        *self = InQueue::new(self.wire, self.limits);
+        dropped
+    }
+
+    /// Gives the read buffer back if it holds nothing.
+    pub(crate) fn release_memory(&mut self) {
+        let empty = self.slab.as_ref().is_some_and(|slab| self.taken == slab.len());
+        if empty && self.backlog.is_empty() {
+            self.slab = None;
+            self.backlog = VecDeque::new();
+        }
+    }
+}
+
+/// Slices the next message part out of `slab[*at..end]`, passing over commands.
+#[inline]
+fn next_part(framing: Framing, slab: &mut Slab, at: &mut usize, end: usize) -> Option<Msg> {
+    while *at < end {
+        let Ok(Some(header)) = framing.decode(&slab.filled()[*at..end]) else { return None };
+        let start = *at + header.header_len;
+        *at = start + header.body_len as usize;
+        if header.command {
+            continue;
+        }
+        let mut msg = slab.slice(start..*at);
+        msg.set_more(header.more);
+        return Some(msg);
+    }
+    None
+}

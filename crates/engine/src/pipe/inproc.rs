@@ -1,0 +1,145 @@
+//! Pipes inside the process: two single-producer queues between two sockets of one context.
+//!
+//! Each socket holds one end under its own lock and never takes the other's. What one end must
+//! tell the other (there is something to read, there is room again, I am gone) travels as a
+//! command in the other socket's mailbox, and only when the other end said that it sleeps.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use oxmq_message::Msg;
+use oxmq_pipe::spsc;
+use oxmq_zmtp::SocketType;
+
+use super::PipeId;
+use crate::socket::SocketCore;
+use crate::socket::command::Command;
+
+/// What the two ends know of each other.
+#[derive(Default)]
+pub(crate) struct Rendezvous {
+    /// Indexed by side: the socket that holds the end, and its pipe there plus one (0: none yet).
+    sockets: [OnceLock<Weak<SocketCore>>; 2],
+    pipes: [AtomicU32; 2],
+    /// Set before an end tells the other that it goes.
+    gone: [AtomicBool; 2],
+}
+
+/// What a socket tells an inproc peer of itself, in place of a handshake.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerInfo {
+    pub(crate) socket_type: SocketType,
+    pub(crate) routing_id: Vec<u8>,
+    pub(crate) snd_hwm: usize,
+    pub(crate) rcv_hwm: usize,
+}
+
+/// One end of an inproc pipe.
+pub(crate) struct InprocLink {
+    pub(crate) tx: spsc::Sender<Msg>,
+    pub(crate) rx: spsc::Receiver<Msg>,
+    rendezvous: Arc<Rendezvous>,
+    side: usize,
+    /// RCVHWM of the peer, once it is known.
+    peer_rcv_hwm: Option<usize>,
+}
+
+/// HWM of one direction: the sum of both sides, where 0 on either side means no limit.
+pub(crate) fn sum_of_hwm(sender: usize, receiver: usize) -> usize {
+    if sender == 0 || receiver == 0 { 0 } else { sender.saturating_add(receiver) }
+}
+
+/// Makes both ends: the connecting side's first. `bound` is unknown if nobody is bound yet.
+pub(crate) fn pair(connecting: &PeerInfo, bound: Option<&PeerInfo>) -> (InprocLink, InprocLink) {
+    let (there, back) = match bound {
+        Some(bound) => (
+            sum_of_hwm(connecting.snd_hwm, bound.rcv_hwm),
+            sum_of_hwm(bound.snd_hwm, connecting.rcv_hwm),
+        ),
+        None => (connecting.snd_hwm, connecting.rcv_hwm),
+    };
+    let (tx_there, rx_there) = spsc::channel(there);
+    let (tx_back, rx_back) = spsc::channel(back);
+    let rendezvous = Arc::new(Rendezvous::default());
+    (
+        InprocLink {
+            tx: tx_there,
+            rx: rx_back,
+            rendezvous: rendezvous.clone(),
+            side: 0,
+            peer_rcv_hwm: bound.map(|b| b.rcv_hwm),
+        },
+        InprocLink {
+            tx: tx_back,
+            rx: rx_there,
+            rendezvous,
+            side: 1,
+            peer_rcv_hwm: Some(connecting.rcv_hwm),
+        },
+    )
+}
+
+impl InprocLink {
+    /// Tells the other end who holds this one. The other end may have gone before it could know
+    /// whom to tell: ask `peer_is_gone` afterwards.
+    pub(crate) fn settle_in(&self, socket: &Weak<SocketCore>, pipe: PipeId) {
+        // A second call would be a fault of ours; the first one stands.
+        let _ = self.rendezvous.sockets[self.side].set(socket.clone());
+        self.rendezvous.pipes[self.side].store(pipe.0 + 1, Ordering::SeqCst);
+    }
+
+    /// The other end was dropped; what it published can still be taken.
+    pub(crate) fn peer_is_gone(&self) -> bool {
+        self.rendezvous.gone[1 - self.side].load(Ordering::SeqCst)
+    }
+
+    /// Sends a command to the socket at the other end, if it holds its end already.
+    pub(crate) fn tell_peer(&self, command: impl FnOnce(PipeId) -> Command) {
+        let other = 1 - self.side;
+        let pipe = self.rendezvous.pipes[other].load(Ordering::SeqCst);
+        if pipe == 0 {
+            return;
+        }
+        if let Some(socket) = self.rendezvous.sockets[other].get().and_then(Weak::upgrade) {
+            socket.post(command(PipeId(pipe - 1)));
+        }
+    }
+
+    /// The peer has become known.
+    pub(crate) fn learn_peer(&mut self, peer: &PeerInfo, snd_hwm: usize) {
+        self.peer_rcv_hwm = Some(peer.rcv_hwm);
+        self.apply_snd_hwm(snd_hwm);
+    }
+
+    /// Applies a changed SNDHWM of ours.
+    pub(crate) fn apply_snd_hwm(&mut self, snd_hwm: usize) {
+        let limit = self.peer_rcv_hwm.map_or(snd_hwm, |peer| sum_of_hwm(snd_hwm, peer));
+        self.tx.set_limit(limit);
+    }
+
+    /// Adds one part; a whole message becomes visible to the peer.
+    #[inline]
+    pub(crate) fn push(&mut self, part: Msg, more: bool) {
+        self.tx.push(part);
+        if !more && self.tx.publish() {
+            self.tell_peer(Command::Readable);
+        }
+    }
+
+    /// Takes the next part of a whole message.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<Msg> {
+        let msg = self.rx.pop()?;
+        if !msg.more() && self.rx.message_consumed() {
+            self.tell_peer(Command::Writable);
+        }
+        Some(msg)
+    }
+}
+
+impl Drop for InprocLink {
+    fn drop(&mut self) {
+        self.rendezvous.gone[self.side].store(true, Ordering::SeqCst);
+        self.tell_peer(Command::PeerGone);
+    }
+}

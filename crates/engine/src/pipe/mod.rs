@@ -1,0 +1,150 @@
+//! Pipes: a socket's ends of its links to peers, over the network or inside the process.
+//!
+//! A pipe belongs to one socket and is protected by that socket's lock. A network pipe holds the
+//! queues of both directions and, while there is one, the connection; a pipe made by `connect`
+//! outlives its connections, one made by accepting ends with its own. An inproc pipe holds an end
+//! of two single-producer queues, whose other ends another socket holds.
+
+pub(crate) mod inbound;
+pub(crate) mod inproc;
+pub(crate) mod outbound;
+pub(crate) mod table;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use oxmq_message::MetaHandle;
+use oxmq_zmtp::SocketType;
+
+use self::inbound::InQueue;
+use self::inproc::InprocLink;
+use self::outbound::{OutQueue, Wire};
+use crate::io::SessionId;
+use crate::transport::Stream;
+
+/// A pipe's place in its socket's table. Reused after the pipe is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PipeId(pub(crate) u32);
+
+/// How far a pipe has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// In use.
+    Open,
+    /// The peer is gone for good; what it sent can still be received, nothing can be sent.
+    Draining,
+    /// The socket is closed or the endpoint was disconnected: what is queued is still being
+    /// written, until the deadline (`None`: for ever), and nothing is received.
+    Lingering { deadline: Option<Instant> },
+    /// Everything is written and our side is shut down; waiting for the peer to finish too.
+    Farewell { deadline: Instant },
+}
+
+/// Plain counters of one pipe.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) messages_in: u64,
+    pub(crate) bytes_in: u64,
+    pub(crate) messages_out: u64,
+    pub(crate) bytes_out: u64,
+    /// Messages not queued for want of room or of a peer.
+    pub(crate) dropped: u64,
+    /// Connections after the first one.
+    pub(crate) reconnects: u64,
+}
+
+/// One end of a link to a peer.
+pub(crate) struct Pipe {
+    /// Tells events of this pipe from those of an earlier one in the same place.
+    pub(crate) generation: u32,
+    pub(crate) link: Link,
+    pub(crate) phase: Phase,
+    /// The peer's routing id; empty until it is known or if it has none.
+    pub(crate) routing_id: Vec<u8>,
+    /// The peer's socket type, where the protocol tells it.
+    pub(crate) peer_type: Option<SocketType>,
+    /// The endpoint this pipe was made by, as `unbind` and `disconnect` name it.
+    pub(crate) endpoint: Arc<str>,
+    /// The pattern has the pipe in its list of pipes to receive from / to send to.
+    pub(crate) in_active: bool,
+    pub(crate) out_active: bool,
+    pub(crate) counters: Counters,
+}
+
+/// What carries the messages.
+pub(crate) enum Link {
+    Net(Box<NetLink>),
+    Inproc(Box<InprocLink>),
+}
+
+/// A network pipe.
+pub(crate) struct NetLink {
+    pub(crate) out: OutQueue,
+    pub(crate) inq: InQueue,
+    pub(crate) meta: MetaHandle,
+    /// The connection, while there is one.
+    pub(crate) connection: Option<Connection>,
+    /// The session that makes connections for this pipe; none for accepted ones.
+    pub(crate) session: Option<SessionId>,
+    /// In the table's list of pipes with bytes to flush.
+    pub(crate) dirty: bool,
+}
+
+/// A live connection after its handshake.
+pub(crate) struct Connection {
+    pub(crate) stream: Stream,
+    pub(crate) wire: Wire,
+    /// Subscriptions go as SUBSCRIBE and CANCEL commands (RFC 37 §3.4) and not as messages.
+    pub(crate) subscribes_by_command: bool,
+    /// The peer wants to be told subscriptions; one of ZMTP 1.0 filters for itself.
+    pub(crate) forwards_subscriptions: bool,
+    /// The kernel may hold bytes for us.
+    pub(crate) readable: bool,
+    /// The kernel refused bytes; EPOLLOUT is asked for.
+    pub(crate) blocked: bool,
+    /// Writing failed; the connection is only read to its end. Then `blocked` holds too.
+    pub(crate) broken: bool,
+    /// Bytes that a stream's write should be a multiple of (0: any): the segment size of tcp.
+    pub(crate) quantum: usize,
+    pub(crate) heartbeat: Heartbeat,
+    /// Where the connection came from, for monitors and peer lists.
+    pub(crate) remote: String,
+}
+
+/// When to ask whether a peer is alive, and when to give it up. RFC 37 §3.5.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Heartbeat {
+    /// When anything last came from the peer.
+    pub(crate) last_in: Option<Instant>,
+    /// When the next PING is due.
+    pub(crate) next_ping: Option<Instant>,
+    /// When the answer to our PING is overdue.
+    pub(crate) pong_due: Option<Instant>,
+    /// The peer asked to be given up if nothing came from it by then (its TTL).
+    pub(crate) peer_ttl: Option<std::time::Duration>,
+}
+
+impl Heartbeat {
+    /// Something came from the peer: it lives.
+    pub(crate) fn heard(&mut self, now: Instant) {
+        self.last_in = Some(now);
+        self.pong_due = None;
+    }
+}
+
+impl Pipe {
+    /// The network half, if it is one.
+    #[inline]
+    pub(crate) fn net(&mut self) -> Option<&mut NetLink> {
+        match &mut self.link {
+            Link::Net(net) => Some(net),
+            Link::Inproc(_) => None,
+        }
+    }
+
+    /// Something can still be sent on it.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+}

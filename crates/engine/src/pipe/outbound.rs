@@ -1,0 +1,516 @@
+//! The outbound queue of one network pipe: messages encoded at send time into one contiguous
+//! buffer, with the stream position at which each ends.
+//!
+//! The queue belongs to the pipe, not to the connection: it is filled before the handshake and
+//! outlives a reconnect. Frames are kept in plain ZMTP 3 form; what a peer of ZMTP 1.0 needs is
+//! made when writing. Only whole messages are ever written, so a message begun but not finished
+//! can be taken back. After a reconnect writing starts again at the first message that was not
+//! wholly written. The socket's lock protects it.
+//!
+//! Positions count bytes ever appended to `buf` and never wrap in practice (2^64).
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+use oxmq_message::Msg;
+use oxmq_zmtp::{FRAME_HEADER_MAX, Framing};
+
+use crate::limits::{BY_REFERENCE_BYTES, FLUSH_BYTES};
+use crate::transport::Stream;
+
+/// Most slices handed to one `writev`.
+const SLICES_PER_WRITE: usize = 64;
+
+/// How bytes go onto the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// ZMTP frames of the negotiated version.
+    Zmtp(Framing),
+    /// Payload only: STREAM sockets.
+    Raw,
+}
+
+/// What a write came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// Everything that was asked for is with the kernel.
+    Drained,
+    /// The kernel takes no more for now.
+    Blocked,
+}
+
+/// Where an entry ends, and whether it is a message or a command.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    position: u64,
+    command: bool,
+}
+
+/// A payload written from where it lies.
+struct Reference {
+    /// It follows the byte before this position.
+    position: u64,
+    payload: Msg,
+}
+
+/// See the file's first paragraph.
+#[derive(Default)]
+pub(crate) struct OutQueue {
+    /// Encoded bytes from position `base` on.
+    buf: Vec<u8>,
+    /// Position of `buf[0]`.
+    base: u64,
+    /// Start of the first entry not wholly written; what lies before it waits to be discarded.
+    released: u64,
+    /// Position of the next byte of `buf` to write; `base <= cursor <= committed`.
+    cursor: u64,
+    /// End of the last whole entry; bytes behind it belong to an unfinished message.
+    committed: u64,
+    /// Ends of the entries from `base` on, in order.
+    ends: VecDeque<End>,
+    /// Payloads by reference from `base` on, in order.
+    references: VecDeque<Reference>,
+    /// How many of `references` are wholly written, and how far the next one is.
+    references_written: usize,
+    reference_offset: usize,
+    /// Messages (not commands) among `ends`.
+    messages: usize,
+    /// Payload bytes by reference not yet written.
+    reference_bytes: usize,
+    /// Commands that wait for an unfinished message to end.
+    held_commands: Vec<Vec<u8>>,
+    /// A message has parts but not its last one.
+    unfinished: bool,
+    /// Frames of ZMTP 1.0 made from `buf` and not yet written, for a peer that speaks it.
+    legacy: Vec<u8>,
+    legacy_written: usize,
+}
+
+impl OutQueue {
+    /// Whole messages not yet wholly given to the kernel. Exact: this is what SNDHWM bounds.
+    #[inline]
+    pub(crate) fn messages(&self) -> usize {
+        self.messages
+    }
+
+    /// Bytes waiting, payloads by reference included.
+    #[inline]
+    pub(crate) fn backlog_bytes(&self) -> usize {
+        (self.committed - self.cursor) as usize
+            + self.reference_bytes
+            + (self.legacy.len() - self.legacy_written)
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_empty() && self.legacy.len() == self.legacy_written
+    }
+
+    /// A message has been begun and not ended.
+    #[inline]
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.unfinished
+    }
+
+    /// Appends one part. The message becomes writable when its last part is in.
+    #[inline]
+    pub(crate) fn push(&mut self, part: Msg, more: bool, raw: bool) {
+        let len = part.len();
+        if !raw {
+            let mut header = [0u8; FRAME_HEADER_MAX];
+            let n = Framing::V3.encode(more, false, len as u64, &mut header);
+            self.buf.extend_from_slice(&header[..n]);
+        }
+        if len < BY_REFERENCE_BYTES {
+            self.buf.extend_from_slice(&part);
+        } else {
+            self.reference_bytes += len;
+            self.references.push_back(Reference { position: self.end(), payload: part });
+        }
+        self.unfinished = more;
+        if !more {
+            self.commit(false);
+            self.messages += 1;
+            if !self.held_commands.is_empty() {
+                self.release_commands();
+            }
+        }
+    }
+
+    /// Appends an already encoded single-frame message that other pipes get too.
+    #[inline]
+    pub(crate) fn push_encoded(&mut self, frames: &[u8]) {
+        self.buf.extend_from_slice(frames);
+        self.commit(false);
+        self.messages += 1;
+    }
+
+    /// Appends an encoded command (or a subscription in message form): it does not count as a
+    /// message and does not outlive the connection. It never splits a message.
+    pub(crate) fn push_command(&mut self, frame: Vec<u8>) {
+        if self.unfinished {
+            self.held_commands.push(frame);
+        } else {
+            self.buf.extend_from_slice(&frame);
+            self.commit(true);
+        }
+    }
+
+    fn release_commands(&mut self) {
+        for frame in std::mem::take(&mut self.held_commands) {
+            self.buf.extend_from_slice(&frame);
+            self.commit(true);
+        }
+    }
+
+    #[inline]
+    fn end(&self) -> u64 {
+        self.base + self.buf.len() as u64
+    }
+
+    #[inline]
+    fn commit(&mut self, command: bool) {
+        self.committed = self.end();
+        self.ends.push_back(End { position: self.committed, command });
+    }
+
+    /// Takes back the parts of a message that was not finished.
+    pub(crate) fn rollback(&mut self) {
+        if !self.unfinished {
+            return;
+        }
+        self.buf.truncate((self.committed - self.base) as usize);
+        // The header in front of a reference of the unfinished message lies behind `committed`,
+        // and so does the reference itself.
+        while self.references.back().is_some_and(|last| last.position > self.committed) {
+            if let Some(last) = self.references.pop_back() {
+                self.reference_bytes -= last.payload.len();
+            }
+        }
+        self.unfinished = false;
+        self.release_commands();
+    }
+
+    /// Writes what is committed, in whole multiples of `quantum` bytes when it is a stream
+    /// (0: everything).
+    pub(crate) fn write(
+        &mut self,
+        stream: &Stream,
+        wire: Wire,
+        quantum: usize,
+    ) -> io::Result<Written> {
+        if wire == Wire::Zmtp(Framing::V1) {
+            return self.write_legacy(stream);
+        }
+        loop {
+            let wanted = if self.references.len() > self.references_written {
+                self.write_vectored(stream)?
+            } else {
+                let pending = (self.committed - self.cursor) as usize;
+                let keep = if quantum > 0 && pending > quantum { pending % quantum } else { 0 };
+                if pending == keep {
+                    return Ok(Written::Drained);
+                }
+                let from = (self.cursor - self.base) as usize;
+                match stream.write(&self.buf[from..from + pending - keep]) {
+                    Ok(n) => {
+                        self.cursor += n as u64;
+                        Some(n == pending - keep)
+                    }
+                    Err(error) => retryable(error)?,
+                }
+            };
+            match wanted {
+                Some(true) if self.references.len() == self.references_written => {
+                    self.release_written();
+                    if self.cursor == self.committed || quantum > 0 {
+                        return Ok(Written::Drained);
+                    }
+                }
+                Some(_) => {}
+                None => {
+                    self.release_written();
+                    return Ok(Written::Blocked);
+                }
+            }
+        }
+    }
+
+    /// One `writev` over buffer ranges and references in stream order. `Some(true)` when all it
+    /// offered was taken, `None` when the kernel would block.
+    fn write_vectored(&mut self, stream: &Stream) -> io::Result<Option<bool>> {
+        let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(SLICES_PER_WRITE);
+        let mut offered = 0;
+        let mut at = self.cursor;
+        let mut offset = self.reference_offset;
+        for reference in self.references.iter().skip(self.references_written) {
+            if reference.position > self.committed || slices.len() + 3 > SLICES_PER_WRITE {
+                break;
+            }
+            if reference.position > at {
+                let bytes = self.range(at, reference.position);
+                offered += bytes.len();
+                slices.push(IoSlice::new(bytes));
+                at = reference.position;
+            }
+            let payload = &reference.payload[offset..];
+            offset = 0;
+            offered += payload.len();
+            slices.push(IoSlice::new(payload));
+            if offered >= 4 * FLUSH_BYTES {
+                break;
+            }
+        }
+        let next = self
+            .references
+            .iter()
+            .skip(self.references_written)
+            .find(|r| r.position > at)
+            .map_or(self.committed, |r| r.position.min(self.committed));
+        if offered < 4 * FLUSH_BYTES && next > at && slices.len() < SLICES_PER_WRITE {
+            let bytes = self.range(at, next);
+            offered += bytes.len();
+            slices.push(IoSlice::new(bytes));
+        }
+        if offered == 0 {
+            return Ok(Some(true));
+        }
+        let written = match stream.write_vectored(&slices) {
+            Ok(n) => n,
+            Err(error) => return retryable(error),
+        };
+        drop(slices);
+        self.advance(written);
+        Ok(Some(written == offered))
+    }
+
+    fn range(&self, from: u64, to: u64) -> &[u8] {
+        &self.buf[(from - self.base) as usize..(to - self.base) as usize]
+    }
+
+    /// Moves the write position over `n` bytes of the stream.
+    fn advance(&mut self, mut n: usize) {
+        while n > 0 {
+            let next = self.references.get(self.references_written);
+            let stop = next.map_or(u64::MAX, |r| r.position);
+            let plain = (stop - self.cursor).min(n as u64);
+            self.cursor += plain;
+            n -= plain as usize;
+            if n == 0 {
+                break;
+            }
+            let Some(reference) = next else { break };
+            let rest = reference.payload.len() - self.reference_offset;
+            let step = rest.min(n);
+            n -= step;
+            self.reference_bytes -= step;
+            if step == rest {
+                self.references_written += 1;
+                self.reference_offset = 0;
+            } else {
+                self.reference_offset += step;
+            }
+        }
+    }
+
+    /// Forgets every entry that is wholly written.
+    fn release_written(&mut self) {
+        if self.cursor == self.committed && self.references.len() == self.references_written {
+            // The common end of a write: all that was committed is gone.
+            self.ends.clear();
+            self.messages = 0;
+            self.references.clear();
+            self.references_written = 0;
+            let rest = (self.end() - self.committed) as usize;
+            if rest == 0 {
+                self.buf.clear();
+            } else {
+                let done = self.buf.len() - rest;
+                self.buf.drain(..done);
+            }
+            self.base = self.committed;
+            self.released = self.committed;
+            return;
+        }
+        let first_unwritten =
+            self.references.get(self.references_written).map_or(u64::MAX, |r| r.position);
+        let mut done = self.released;
+        while let Some(end) = self.ends.front().copied() {
+            if end.position > self.cursor || first_unwritten <= end.position {
+                break;
+            }
+            done = end.position;
+            self.messages -= usize::from(!end.command);
+            self.ends.pop_front();
+        }
+        while self.references_written > 0
+            && self.references.front().is_some_and(|r| r.position <= done)
+        {
+            self.references.pop_front();
+            self.references_written -= 1;
+        }
+        self.discard_before(done);
+    }
+
+    /// Moves the buffer's start up to `position` once enough has gathered to be worth the copy.
+    fn discard_before(&mut self, position: u64) {
+        self.released = position.max(self.released);
+        let gone = (position - self.base) as usize;
+        if gone == 0 || (gone < FLUSH_BYTES && gone * 2 < self.buf.len()) {
+            return;
+        }
+        self.buf.drain(..gone);
+        self.base = position;
+    }
+
+    /// Drops every whole message of which nothing is written yet, for a newer one to take its
+    /// place; returns how many. The queue must not hold an unfinished message.
+    pub(crate) fn drop_unwritten(&mut self) -> usize {
+        let begun = self.cursor > self.released || self.reference_offset > 0;
+        let keep = if begun {
+            self.ends.front().map_or(self.released, |e| e.position)
+        } else {
+            self.released
+        };
+        let mut dropped = 0;
+        while self.ends.back().is_some_and(|end| end.position > keep) {
+            if let Some(end) = self.ends.pop_back() {
+                dropped += usize::from(!end.command);
+            }
+        }
+        self.messages -= dropped;
+        while self.references.back().is_some_and(|r| r.position > keep) {
+            if let Some(last) = self.references.pop_back() {
+                self.reference_bytes -= last.payload.len();
+            }
+        }
+        self.buf.truncate((keep - self.base) as usize);
+        self.committed = keep;
+        dropped
+    }
+
+    /// Prepares for a new connection: writing starts again at the first message not wholly
+    /// written, and the commands of the old connection are dropped. An unfinished message stays.
+    pub(crate) fn restart(&mut self) {
+        self.legacy.clear();
+        self.legacy_written = 0;
+        self.held_commands.clear();
+        let start = self.released.max(self.base);
+        let gone = (start - self.base) as usize;
+        self.buf.drain(..gone);
+        self.base = start;
+        self.cursor = start;
+        self.references_written = 0;
+        self.reference_offset = 0;
+        self.reference_bytes = self.references.iter().map(|r| r.payload.len()).sum();
+        if self.ends.iter().any(|e| e.command) {
+            self.drop_commands();
+        }
+    }
+
+    /// Rebuilds the buffer without its commands.
+    fn drop_commands(&mut self) {
+        let old = std::mem::take(&mut self.buf);
+        let (base, ends) = (self.base, std::mem::take(&mut self.ends));
+        let mut references = std::mem::take(&mut self.references);
+        let (mut from, mut removed) = (base, 0u64);
+        for end in ends {
+            let bytes = &old[(from - base) as usize..(end.position - base) as usize];
+            from = end.position;
+            if end.command {
+                removed += bytes.len() as u64;
+                continue;
+            }
+            self.buf.extend_from_slice(bytes);
+            while references.front().is_some_and(|r| r.position <= end.position) {
+                if let Some(mut reference) = references.pop_front() {
+                    reference.position -= removed;
+                    self.references.push_back(reference);
+                }
+            }
+            self.ends.push_back(End { position: end.position - removed, command: false });
+        }
+        self.buf.extend_from_slice(&old[(from - base) as usize..]);
+        for mut reference in references {
+            reference.position -= removed;
+            self.references.push_back(reference);
+        }
+        self.committed -= removed;
+    }
+
+    /// Writes to a peer of ZMTP 1.0: whole messages are re-framed one at a time.
+    fn write_legacy(&mut self, stream: &Stream) -> io::Result<Written> {
+        loop {
+            if self.legacy_written == self.legacy.len() {
+                self.legacy.clear();
+                self.legacy_written = 0;
+                if !self.next_legacy() {
+                    return Ok(Written::Drained);
+                }
+            }
+            match stream.write(&self.legacy[self.legacy_written..]) {
+                Ok(n) => self.legacy_written += n,
+                Err(error) => {
+                    if retryable(error)?.is_none() {
+                        return Ok(Written::Blocked);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Re-frames the next committed entries into `legacy`; false when there are none.
+    fn next_legacy(&mut self) -> bool {
+        while self.cursor < self.committed && self.legacy.len() < FLUSH_BYTES {
+            let Ok(Some(header)) = Framing::V3.decode(self.range(self.cursor, self.end())) else {
+                break;
+            };
+            let mut out = [0u8; FRAME_HEADER_MAX];
+            let n = Framing::V1.encode(header.more, false, header.body_len, &mut out);
+            self.legacy.extend_from_slice(&out[..n]);
+            self.cursor += header.header_len as u64;
+            if header.body_len >= BY_REFERENCE_BYTES as u64 {
+                if let Some(reference) = self.references.get(self.references_written) {
+                    self.legacy.extend_from_slice(&reference.payload);
+                    self.reference_bytes -= reference.payload.len();
+                    self.references_written += 1;
+                }
+            } else {
+                let end = self.cursor + header.body_len;
+                let from = (self.cursor - self.base) as usize;
+                self.legacy.extend_from_slice(&self.buf[from..(end - self.base) as usize]);
+                self.cursor = end;
+            }
+        }
+        self.release_written();
+        !self.legacy.is_empty()
+    }
+
+    /// Drops everything that is queued; returns how many whole messages that were.
+    pub(crate) fn clear(&mut self) -> usize {
+        let dropped = self.messages;
+        *self = OutQueue { base: self.end(), ..OutQueue::default() };
+        self.cursor = self.base;
+        self.committed = self.base;
+        self.released = self.base;
+        dropped
+    }
+
+    /// Gives the buffer's memory back if nothing is queued.
+    pub(crate) fn release_memory(&mut self) {
+        if self.buf.is_empty() && self.buf.capacity() > 0 {
+            self.buf = Vec::new();
+            self.ends = VecDeque::new();
+            self.references = VecDeque::new();
+        }
+    }
+}
+
+/// `None`: would block. Interruptions count as progress of nothing; the rest is the error.
+fn retryable(error: io::Error) -> io::Result<Option<bool>> {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => Ok(None),
+        io::ErrorKind::Interrupted => Ok(Some(false)),
+        _ => Err(error),
+    }
+}

@@ -1,0 +1,359 @@
+//! Binding, connecting and their reverse.
+//!
+//! Binding listens before it returns. Connecting only begins: names are resolved and connections
+//! made and made again in the background, and what is sent meanwhile waits in the pipe.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use oxmq_zmtp::{
+    AddressFault, Endpoint, EndpointError, Host, HostPort, IpcEndpoint, Port, SocketType,
+};
+
+use super::state::{EndpointKind, EndpointRecord, State};
+use super::{Socket, SocketCore};
+use crate::error::{Error, Result};
+use crate::io::{IoCommand, Listening, SessionId};
+use crate::monitor::EventKind;
+use crate::transport::{self, Listener};
+
+/// Reads an endpoint for a socket of this type.
+fn parse(text: &str, socket_type: SocketType) -> Result<Endpoint> {
+    let endpoint = Endpoint::parse(text).map_err(|error| Error::Endpoint {
+        endpoint: text.to_owned(),
+        reason: error.to_string(),
+        errno: endpoint_errno(&error),
+    })?;
+    if socket_type == SocketType::Stream && !matches!(endpoint, Endpoint::Tcp(_) | Endpoint::Ipc(_))
+    {
+        return Err(Error::IncompatibleTransport { endpoint: text.to_owned() });
+    }
+    Ok(endpoint)
+}
+
+fn endpoint_errno(error: &EndpointError) -> i32 {
+    use rustix::io::Errno;
+    let errno = match error {
+        EndpointError::UnknownTransport => Errno::PROTONOSUPPORT,
+        EndpointError::NameTooLong { .. } => Errno::NAMETOOLONG,
+        _ => Errno::INVAL,
+    };
+    errno.raw_os_error()
+}
+
+/// What can be bound but not connected to.
+fn check_destination(text: &str, endpoint: &Endpoint) -> Result<()> {
+    let fault = match endpoint {
+        Endpoint::Tcp(tcp) => match tcp.destination() {
+            HostPort { host: Host::Wildcard, .. } => Some(AddressFault::Host),
+            HostPort { port: Port::Wildcard, .. } => Some(AddressFault::Port),
+            HostPort { .. } => None,
+        },
+        Endpoint::Ipc(IpcEndpoint::Wildcard) => Some(AddressFault::EmptyName),
+        _ => None,
+    };
+    match fault {
+        None => Ok(()),
+        Some(_) => Err(Error::Endpoint {
+            endpoint: text.to_owned(),
+            reason: "a wildcard can be bound but not connected to".to_owned(),
+            errno: endpoint_errno(&EndpointError::NoTransport),
+        }),
+    }
+}
+
+impl Socket {
+    /// Accepts peers at an endpoint; returns it with its wildcards resolved. Blocks only to look
+    /// a host name up. A socket may be bound and connected many times, in any order.
+    ///
+    /// # Errors
+    /// `Endpoint`, `AddressInUse`, `IncompatibleTransport`, `NoIoThread`, `Io` with the system's
+    /// reason; `Terminated`, `Closed`.
+    pub fn bind(&self, endpoint: &str) -> Result<String> {
+        let core = self.core();
+        let parsed = parse(endpoint, core.socket_type)?;
+        if let Endpoint::Inproc(name) = parsed {
+            return core.bind_inproc(endpoint, &name);
+        }
+        let options = core.enter()?.pipes.options.clone();
+        let io = core.choose_io(options.affinity)?;
+        let listener = Listener::bind(&parsed, &options.transport).map_err(|error| {
+            let errno = transport::errno(&error);
+            core.lock().report(EventKind::BindFailed { errno }, endpoint, "");
+            if errno == rustix::io::Errno::ADDRINUSE.raw_os_error() {
+                Error::AddressInUse { endpoint: endpoint.to_owned() }
+            } else {
+                Error::io(format!("binding to {endpoint}"), error)
+            }
+        })?;
+        let resolved: Arc<str> = listener.endpoint().into();
+        let token = io.next_token();
+        let mut state = core.enter()?;
+        state.attend_with(core)?;
+        state.last_endpoint = resolved.to_string();
+        state.endpoints.push(EndpointRecord {
+            given: endpoint.to_owned(),
+            resolved: resolved.clone(),
+            kind: EndpointKind::Bound { listener: token },
+        });
+        let fd = {
+            use std::os::fd::{AsFd, AsRawFd};
+            listener.as_fd().as_raw_fd()
+        };
+        state.report(EventKind::Listening { fd }, &resolved, "");
+        core.leave(state);
+        io.post(IoCommand::Listen(Box::new(Listening {
+            token,
+            socket: core.clone(),
+            listener,
+            endpoint: resolved.clone(),
+            options,
+        })));
+        Ok(resolved.to_string())
+    }
+
+    /// Begins to connect to an endpoint, and goes on doing so whenever the connection is lost,
+    /// until [`Socket::disconnect`]. Never blocks. Messages can be sent at once; they wait for
+    /// the connection, up to the high-water mark (unless `immediate` is set).
+    ///
+    /// # Errors
+    /// `Endpoint`, `IncompatibleTransport`, `NoIoThread`; `Terminated`, `Closed`. That nobody
+    /// listens there is no error.
+    pub fn connect(&self, endpoint: &str) -> Result<()> {
+        let core = self.core();
+        let parsed = parse(endpoint, core.socket_type)?;
+        check_destination(endpoint, &parsed)?;
+        if let Endpoint::Inproc(name) = parsed {
+            return core.connect_inproc(endpoint, &name);
+        }
+        let mut state = core.enter()?;
+        if connects_once(core.socket_type) && state.is_connected_to(endpoint) {
+            core.leave(state);
+            return Ok(());
+        }
+        let io = core.choose_io(state.pipes.options.affinity)?;
+        state.attend_with(core)?;
+        let session = SessionId(io.next_token());
+        let options = state.pipes.options.clone();
+        let name: Arc<str> = endpoint.into();
+        state.last_endpoint = endpoint.to_owned();
+        state.endpoints.push(EndpointRecord {
+            given: endpoint.to_owned(),
+            resolved: name.clone(),
+            kind: EndpointKind::Connected { session },
+        });
+        if !options.immediate {
+            state.open_session_pipe(session, name.clone());
+        }
+        core.leave(state);
+        io.post(IoCommand::Connect {
+            session,
+            socket: core.clone(),
+            endpoint: parsed,
+            name,
+            options: Box::new(options),
+        });
+        Ok(())
+    }
+
+    /// Stops accepting peers at an endpoint; returns when it is free again. Peers that are
+    /// connected stay.
+    ///
+    /// # Errors
+    /// `NoSuchEndpoint` if the socket is not bound to it; `Terminated`, `Closed`.
+    pub fn unbind(&self, endpoint: &str) -> Result<()> {
+        let core = self.core();
+        let mut state = core.enter()?;
+        let record = state.take_endpoint(endpoint, |kind| {
+            matches!(kind, EndpointKind::Bound { .. } | EndpointKind::BoundInproc)
+        })?;
+        core.leave(state);
+        core.release_bound(&record);
+        Ok(())
+    }
+
+    /// Gives up one connect to an endpoint. What was received from there and not yet taken is
+    /// dropped; what was sent may still go for as long as the linger option says.
+    ///
+    /// # Errors
+    /// `NoSuchEndpoint` if the socket is not connected to it; `Terminated`, `Closed`.
+    pub fn disconnect(&self, endpoint: &str) -> Result<()> {
+        let core = self.core();
+        let mut state = core.enter()?;
+        let record = state.take_endpoint(endpoint, |kind| {
+            matches!(kind, EndpointKind::Connected { .. } | EndpointKind::ConnectedInproc { .. })
+        })?;
+        let linger = state.pipes.options.linger;
+        core.release_connected(&mut state, &record, linger);
+        core.leave(state);
+        Ok(())
+    }
+
+    /// The endpoints the socket is bound to, resolved, and those it connects to.
+    pub fn endpoints(&self) -> Endpoints {
+        let state = self.core().lock();
+        let mut endpoints = Endpoints::default();
+        for record in &state.endpoints {
+            let list = match record.kind {
+                EndpointKind::Bound { .. } | EndpointKind::BoundInproc => &mut endpoints.bound,
+                _ => &mut endpoints.connected,
+            };
+            list.push(record.resolved.to_string());
+        }
+        endpoints
+    }
+}
+
+/// What a socket is bound and connected to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Endpoints {
+    /// Bound, with wildcards resolved.
+    pub bound: Vec<String>,
+    /// Connected to, or being connected to.
+    pub connected: Vec<String>,
+}
+
+/// Types on which a second connect to the same endpoint does nothing. `zmq_connect(3)`.
+fn connects_once(socket_type: SocketType) -> bool {
+    matches!(socket_type, SocketType::Dealer | SocketType::Sub | SocketType::Pub | SocketType::Req)
+}
+
+impl State {
+    fn is_connected_to(&self, endpoint: &str) -> bool {
+        self.endpoints.iter().any(|record| {
+            record.given == endpoint && matches!(record.kind, EndpointKind::Connected { .. })
+        })
+    }
+
+    /// Takes the record of the newest endpoint of this name.
+    fn take_endpoint(
+        &mut self,
+        endpoint: &str,
+        wanted: impl Fn(&EndpointKind) -> bool,
+    ) -> Result<EndpointRecord> {
+        let at = self.endpoints.iter().rposition(|record| {
+            (record.given == endpoint || *record.resolved == *endpoint) && wanted(&record.kind)
+        });
+        match at {
+            Some(at) => Ok(self.endpoints.remove(at)),
+            None => Err(Error::NoSuchEndpoint { endpoint: endpoint.to_owned() }),
+        }
+    }
+
+    /// Makes the socket's epoll set at its first network endpoint.
+    pub(crate) fn attend_with(&mut self, core: &Arc<SocketCore>) -> Result<()> {
+        if self.pipes.attendance.is_some() {
+            return Ok(());
+        }
+        let attendance = super::attendance::Attendance::new()
+            .map_err(|error| Error::io("making the socket's epoll set", error))?;
+        let attendance = Arc::new(attendance);
+        self.pipes.attendance = Some(attendance.clone());
+        if let Some(io) = core.io() {
+            io.post(IoCommand::Watch { socket: core.clone(), attendance });
+        }
+        Ok(())
+    }
+}
+
+impl SocketCore {
+    /// The I/O thread of this socket, chosen now if it is the first time.
+    fn choose_io(&self, affinity: u64) -> Result<crate::io::IoHandle> {
+        if let Some(io) = self.io.get() {
+            return Ok(io.clone());
+        }
+        let io = self.context.choose_io(affinity)?;
+        Ok(self.io.get_or_init(|| io).clone())
+    }
+
+    fn bind_inproc(self: &Arc<SocketCore>, endpoint: &str, name: &str) -> Result<String> {
+        let mut state = self.enter()?;
+        let info = state.peer_info();
+        self.context.bind_inproc(name, self.weak(), info, |command| {
+            let _ = self.mailbox.send(command);
+        })?;
+        state.last_endpoint = endpoint.to_owned();
+        state.endpoints.push(EndpointRecord {
+            given: endpoint.to_owned(),
+            resolved: endpoint.into(),
+            kind: EndpointKind::BoundInproc,
+        });
+        state.obey(&self.mailbox);
+        self.leave(state);
+        Ok(endpoint.to_owned())
+    }
+
+    fn connect_inproc(self: &Arc<SocketCore>, endpoint: &str, name: &str) -> Result<()> {
+        let mut state = self.enter()?;
+        let info = state.peer_info();
+        let result = self
+            .context
+            .connect_inproc(name, info, |link, peer| state.connect_inproc(link, peer, endpoint));
+        let pipe = match result {
+            Ok(pipe) => pipe,
+            Err(error) => {
+                self.leave(state);
+                return Err(error);
+            }
+        };
+        state.last_endpoint = endpoint.to_owned();
+        state.endpoints.push(EndpointRecord {
+            given: endpoint.to_owned(),
+            resolved: endpoint.into(),
+            kind: EndpointKind::ConnectedInproc { pipe },
+        });
+        self.leave(state);
+        Ok(())
+    }
+
+    fn release_bound(&self, record: &EndpointRecord) {
+        match record.kind {
+            EndpointKind::Bound { listener } => {
+                if let Some(io) = self.io() {
+                    io.close_listener(listener);
+                }
+            }
+            EndpointKind::BoundInproc => {
+                let name = record.given.strip_prefix("inproc://").unwrap_or(&record.given);
+                self.context.unbind_inproc(name, self.id);
+            }
+            _ => {}
+        }
+    }
+
+    fn release_connected(
+        &self,
+        state: &mut State,
+        record: &EndpointRecord,
+        linger: Option<Duration>,
+    ) {
+        match record.kind {
+            EndpointKind::Connected { session } => {
+                let pipe = state.session_pipe(session);
+                if let Some(pipe) = pipe {
+                    state.release_pipe(pipe, linger);
+                }
+                if let Some(io) = self.io() {
+                    let lingers = pipe.is_some_and(|id| state.pipes.peek(id).is_some());
+                    io.post(IoCommand::Disconnect { session, lingers });
+                }
+                state.pipes.timer_changed = true;
+            }
+            EndpointKind::ConnectedInproc { pipe } => state.release_pipe(pipe, linger),
+            _ => {}
+        }
+    }
+
+    /// Ends all endpoints of a socket that is being closed.
+    pub(crate) fn close_endpoints(&self, state: &mut State, linger: Option<Duration>) {
+        for record in std::mem::take(&mut state.endpoints) {
+            match record.kind {
+                EndpointKind::Bound { .. } | EndpointKind::BoundInproc => {
+                    self.release_bound(&record);
+                }
+                _ => self.release_connected(state, &record, linger),
+            }
+        }
+    }
+}
