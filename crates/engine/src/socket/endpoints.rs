@@ -345,15 +345,23 @@ impl SocketCore {
         }
     }
 
-    /// Ends all endpoints of a socket that is being closed.
-    pub(crate) fn close_endpoints(&self, state: &mut State, linger: Option<Duration>) {
+    /// Ends the listeners and inproc names of a socket that is being closed. Waits for the I/O
+    /// thread, so the socket's lock must not be held.
+    pub(crate) fn close_bound(&self) {
+        let (bound, connected): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.lock().endpoints).into_iter().partition(|record| {
+                matches!(record.kind, EndpointKind::Bound { .. } | EndpointKind::BoundInproc)
+            });
+        self.lock().endpoints = connected;
+        for record in bound {
+            self.release_bound(&record);
+        }
+    }
+
+    /// Ends the connects of a socket that is being closed.
+    pub(crate) fn close_connected(&self, state: &mut State, linger: Option<Duration>) {
         for record in std::mem::take(&mut state.endpoints) {
-            match record.kind {
-                EndpointKind::Bound { .. } | EndpointKind::BoundInproc => {
-                    self.release_bound(&record);
-                }
-                _ => self.release_connected(state, &record, linger),
-            }
+            self.release_connected(state, &record, linger);
         }
     }
 }

@@ -528,9 +528,10 @@ impl SocketCore {
         }
         self.waiters.wake_all(Interest::ALL);
         self.context.socket_closed();
+        self.close_bound();
         let mut state = self.lock();
         state.obey(&self.mailbox);
-        self.close_endpoints(&mut state, linger);
+        self.close_connected(&mut state, linger);
         state.close(linger);
         let ended = state.try_end();
         drop(state);
