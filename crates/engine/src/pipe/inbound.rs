@@ -121,11 +121,12 @@ impl InQueue {
     }
 
     /// Reads until the kernel has no more, `ready` messages reach `ready_max` (0: no limit), or
-    /// the turn is over. Returns the bytes read and whether the kernel may have more.
+    /// the turn is over; with `to_end`, the peer is known to have ended its side. Returns the bytes read and whether the kernel may have more.
     pub(crate) fn read(
         &mut self,
         stream: &Stream,
         ready_max: usize,
+        to_end: bool,
         meta: &mut MetaHandle,
         commands: &mut Vec<CommandBody>,
     ) -> Result<(usize, bool), ReadError> {
@@ -141,8 +142,9 @@ impl InQueue {
                 Ok(n) => {
                     total += n;
                     self.filled(n, meta, commands)?;
-                    // A short read has emptied the kernel's buffer: epoll(7), edge triggered.
-                    if n < wanted {
+                    // A short read has emptied the kernel's buffer: epoll(7), edge triggered. But
+                    // no further event tells of an end that is there already.
+                    if n < wanted && !to_end {
                         return Ok((total, false));
                     }
                 }

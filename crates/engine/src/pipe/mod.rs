@@ -100,6 +100,8 @@ pub(crate) struct Connection {
     pub(crate) forwards_subscriptions: bool,
     /// The kernel may hold bytes for us.
     pub(crate) readable: bool,
+    /// The peer has ended its side: the kernel holds what it sent last, and the end.
+    pub(crate) ending: bool,
     /// The kernel refused bytes; EPOLLOUT is asked for.
     pub(crate) blocked: bool,
     /// Writing failed; the connection is only read to its end. Then `blocked` holds too.

@@ -183,7 +183,7 @@ impl Pipes {
                 }
                 self.pipe(id).and_then(Pipe::net).is_some_and(|net| net.out.messages() < hwm)
             }
-            Link::Inproc(link) => link.tx.has_room() || !link.tx.wait_for_room(),
+            Link::Inproc(link) => link.tx.has_room() || link.tx.wait_for_room(),
         }
     }
 
@@ -586,7 +586,8 @@ impl Pipes {
         let conflate = self.options.conflate;
         let Some(net) = self.pipe(id).and_then(Pipe::net) else { return };
         let Some(connection) = &mut net.connection else { return };
-        let outcome = net.inq.read(&connection.stream, hwm, &mut net.meta, &mut commands);
+        let outcome =
+            net.inq.read(&connection.stream, hwm, connection.ending, &mut net.meta, &mut commands);
         match outcome {
             Ok((bytes, more)) => {
                 connection.readable = more;

@@ -62,7 +62,7 @@ impl Attendance {
 
     /// Registers a connection.
     pub(crate) fn watch(&self, stream: &Stream, id: PipeId, generation: u32) -> io::Result<()> {
-        let interest = Interest::IN | Interest::ET;
+        let interest = Interest::IN | Interest::RDHUP | Interest::ET;
         self.epoll.add(stream.as_fd(), Attendance::token(id, generation), interest)
     }
 
@@ -74,7 +74,7 @@ impl Attendance {
         generation: u32,
         on: bool,
     ) -> io::Result<()> {
-        let mut interest = Interest::IN | Interest::ET;
+        let mut interest = Interest::IN | Interest::RDHUP | Interest::ET;
         if on {
             interest = interest | Interest::OUT;
         }

@@ -376,6 +376,7 @@ impl State {
                 .as_ref()
                 .is_none_or(|e| e.forwards_subscriptions),
             readable: true,
+            ending: false,
             blocked: false,
             broken: false,
             quantum,
@@ -415,6 +416,7 @@ impl State {
             let Some(connection) = self.pipes.connection(id) else { continue };
             if event.readable() || event.hang_up() || event.error() {
                 connection.readable = true;
+                connection.ending |= event.read_closed() || event.hang_up() || event.error();
             }
             if event.writable() {
                 self.pipes.writable(id);
@@ -496,6 +498,7 @@ impl State {
             connection.broken = true;
             connection.blocked = true;
             connection.readable = true;
+            connection.ending = true;
             self.attend(id);
             return;
         }
@@ -691,6 +694,7 @@ impl State {
             self.remove(id);
         } else if let Some(pipe) = self.pipes.pipe(id) {
             pipe.phase = Phase::Farewell { deadline };
+            self.pipes.timer_changed = true;
             self.pipes.discard_input(id);
             self.settle();
         }
