@@ -23,6 +23,9 @@ pub(crate) const READ_SPARE_BYTES_MIN: usize = 16 * 1024;
 /// A frame whose body is at least this long is received into an allocation of its own.
 pub(crate) const LARGE_FRAME_BYTES: usize = 64 * 1024;
 
+/// Bytes waiting for a peer that does not read, beyond which its PINGs are not answered.
+pub(crate) const UNREAD_ANSWERS_BYTES_MAX: usize = 64 * 1024;
+
 /// Most bytes one connection may read before the others of its socket get their turn.
 pub(crate) const READ_TURN_BYTES: usize = 256 * 1024;
 

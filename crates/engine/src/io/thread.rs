@@ -184,7 +184,10 @@ impl Loop {
                     self.flushing.push(socket);
                 }
             }
-            IoCommand::Timer { socket } => self.socket_due(&socket),
+            IoCommand::Timer { socket } => {
+                let due = socket.lock().pipes.due;
+                self.set_socket_timer(&socket, due);
+            }
             IoCommand::Closing { socket, ended } => {
                 if ended {
                     self.unwatch(&socket);
@@ -193,7 +196,8 @@ impl Loop {
                     if let Some(attendance) = &socket.lock().pipes.attendance {
                         attendance.release();
                     }
-                    self.socket_due(&socket);
+                    let due = socket.lock().pipes.due;
+                    self.set_socket_timer(&socket, due);
                 }
             }
             IoCommand::Stop => self.stopped = true,
@@ -346,7 +350,11 @@ impl Loop {
         let mut state = socket.lock();
         let next = state.on_timer(Instant::now());
         self.finish(socket, state);
-        if let (Some(at), Some(token)) = (next, self.tokens.get(&socket.id)) {
+        self.set_socket_timer(socket, next);
+    }
+
+    fn set_socket_timer(&mut self, socket: &SocketCore, due: Option<Instant>) {
+        if let (Some(at), Some(token)) = (due, self.tokens.get(&socket.id)) {
             self.timers.add(at, Due::Socket(*token));
         }
     }
@@ -509,9 +517,7 @@ impl Loop {
             let kind = EventKind::PeerRefused { reason: reason.to_owned() };
             state.report(kind, &endpoint, &remote);
         }
-        state.pipes.timer_changed = false;
         self.finish(socket, state);
-        self.socket_due(socket);
         result.is_ok()
     }
 

@@ -64,6 +64,13 @@ impl XPub {
         self.pending.push_back(Pending { msg: Msg::from(body), pipe });
     }
 
+    /// Stops reading the subscribers while the application does not read what they ask.
+    fn watch_pending(&self, pipes: &mut Pipes) {
+        if self.pending.len() >= XPUB_PENDING_MAX {
+            pipes.congested = true;
+        }
+    }
+
     fn subscribed(&mut self, pipes: &mut Pipes, id: PipeId, topic: &[u8]) {
         if pipes.options.xpub_manual {
             self.tell(true, topic, Some(id));
@@ -184,7 +191,14 @@ impl XPub {
 
     /// Reads the pipes that had to wait for the reader.
     fn resume(&mut self, pipes: &mut Pipes) {
-        if !self.unread.is_empty() && self.pending.len() < XPUB_PENDING_MAX / 2 {
+        if self.pending.len() >= XPUB_PENDING_MAX / 2 {
+            return;
+        }
+        if pipes.congested {
+            pipes.congested = false;
+            pipes.resume = true;
+        }
+        if !self.unread.is_empty() {
             for id in std::mem::take(&mut self.unread) {
                 self.take_in(pipes, id);
             }
@@ -227,7 +241,13 @@ impl Pattern for XPub {
         for topic in gone {
             self.tell(false, &topic, None);
         }
-        self.targets.retain(|target| *target != id);
+        if self.targets.contains(&id) {
+            // The rest of the message being sent does not go to this peer, so nor does its start.
+            self.targets.retain(|target| *target != id);
+            if self.mid_message {
+                pipes.rollback(id);
+            }
+        }
         self.mid_receive.retain(|p| *p != id);
         for pending in &mut self.pending {
             if pending.pipe == Some(id) {
@@ -260,6 +280,7 @@ impl Pattern for XPub {
             Notice::Subscribe(topic) => self.subscribed(pipes, id, &topic),
             Notice::Cancel(topic) => self.cancelled(pipes, id, &topic),
         }
+        self.watch_pending(pipes);
     }
 
     fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()> {

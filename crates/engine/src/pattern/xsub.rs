@@ -19,8 +19,9 @@ pub(crate) struct XSub {
     pipes_open: Vec<PipeId>,
     /// A wanted message that `has_in` has found already.
     found: Option<Msg>,
-    /// Parts of the message being sent are forwarded as they are.
+    /// A message is being sent, to these pipes.
     mid_send: bool,
+    targets: Vec<PipeId>,
 }
 
 impl XSub {
@@ -32,6 +33,7 @@ impl XSub {
             pipes_open: Vec::new(),
             found: None,
             mid_send: false,
+            targets: Vec::new(),
         }
     }
 
@@ -57,6 +59,12 @@ impl XSub {
             pipes.subscription(*id, subscribe, topic);
         }
         pipes.flush_all();
+    }
+
+    /// The publishers a message of the application's own goes to: those with room.
+    fn choose(&mut self, pipes: &mut Pipes) {
+        self.targets.clear();
+        self.targets.extend(self.pipes_open.iter().copied().filter(|id| pipes.has_room(*id)));
     }
 
     fn add(&mut self, pipes: &mut Pipes, topic: &[u8]) {
@@ -90,11 +98,12 @@ impl Pattern for XSub {
 
     fn gone(&mut self, _pipes: &mut Pipes, id: PipeId) {
         self.pipes_open.retain(|p| *p != id);
+        self.targets.retain(|p| *p != id);
     }
 
     fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
         self.queue.remove(pipes, id);
-        self.pipes_open.retain(|p| *p != id);
+        self.gone(pipes, id);
     }
 
     fn readable(&mut self, pipes: &mut Pipes, id: PipeId) {
@@ -110,17 +119,17 @@ impl Pattern for XSub {
         let part = part.take();
         let more = part.more();
         let may_subscribe = !self.mid_send || !pipes.options.only_first_subscribe;
+        if !self.mid_send {
+            self.choose(pipes);
+        }
         self.mid_send = more;
         match parse_subscription_message(&part).filter(|_| may_subscribe) {
             Some((true, topic)) => self.add(pipes, topic),
             Some((false, topic)) => self.cancel(pipes, topic),
             None => {
                 // A message of the application's own goes to every publisher.
-                for index in 0..self.pipes_open.len() {
-                    let id = self.pipes_open[index];
-                    if pipes.has_room(id) {
-                        pipes.push(id, part.clone(), more);
-                    }
+                for id in &self.targets {
+                    pipes.push(*id, part.clone(), more);
                 }
             }
         }

@@ -5,7 +5,7 @@
 //! command in the other socket's mailbox, and only when the other end said that it sleeps.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use oxmq_message::Msg;
 use oxmq_pipe::spsc;
@@ -23,6 +23,9 @@ pub(crate) struct Rendezvous {
     pipes: [AtomicU32; 2],
     /// Set before an end tells the other that it goes.
     gone: [AtomicBool; 2],
+    /// The last message of each side, in place of the queues, when the connecting side conflates.
+    /// Held for an exchange of pointers only.
+    last: [Mutex<Option<Msg>>; 2],
 }
 
 /// What a socket tells an inproc peer of itself, in place of a handshake.
@@ -32,6 +35,7 @@ pub(crate) struct PeerInfo {
     pub(crate) routing_id: Vec<u8>,
     pub(crate) snd_hwm: usize,
     pub(crate) rcv_hwm: usize,
+    pub(crate) conflate: bool,
 }
 
 /// One end of an inproc pipe.
@@ -40,6 +44,8 @@ pub(crate) struct InprocLink {
     pub(crate) rx: spsc::Receiver<Msg>,
     rendezvous: Arc<Rendezvous>,
     side: usize,
+    /// Only the last message of each side is kept.
+    conflate: bool,
     /// RCVHWM of the peer, once it is known.
     peer_rcv_hwm: Option<usize>,
 }
@@ -67,6 +73,7 @@ pub(crate) fn pair(connecting: &PeerInfo, bound: Option<&PeerInfo>) -> (InprocLi
             rx: rx_back,
             rendezvous: rendezvous.clone(),
             side: 0,
+            conflate: connecting.conflate,
             peer_rcv_hwm: bound.map(|b| b.rcv_hwm),
         },
         InprocLink {
@@ -74,6 +81,7 @@ pub(crate) fn pair(connecting: &PeerInfo, bound: Option<&PeerInfo>) -> (InprocLi
             rx: rx_there,
             rendezvous,
             side: 1,
+            conflate: connecting.conflate,
             peer_rcv_hwm: Some(connecting.rcv_hwm),
         },
     )
@@ -117,9 +125,31 @@ impl InprocLink {
         self.tx.set_limit(limit);
     }
 
+    /// There is room for a message; if not, the peer will tell when there is.
+    #[inline]
+    pub(crate) fn has_room(&mut self) -> bool {
+        self.conflate || self.tx.has_room() || self.tx.wait_for_room()
+    }
+
+    /// There is a message; if not, the peer will tell when there is.
+    #[inline]
+    pub(crate) fn has_message(&mut self) -> bool {
+        if self.conflate { self.last(1 - self.side).is_some() } else { self.rx.has_message() }
+    }
+
+    fn last(&self, side: usize) -> std::sync::MutexGuard<'_, Option<Msg>> {
+        self.rendezvous.last[side].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Adds one part; a whole message becomes visible to the peer.
     #[inline]
     pub(crate) fn push(&mut self, part: Msg, more: bool) {
+        if self.conflate {
+            if self.last(self.side).replace(part).is_none() {
+                self.tell_peer(Command::Readable);
+            }
+            return;
+        }
         self.tx.push(part);
         if !more && self.tx.publish() {
             self.tell_peer(Command::Readable);
@@ -129,6 +159,9 @@ impl InprocLink {
     /// Takes the next part of a whole message.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Msg> {
+        if self.conflate {
+            return self.last(1 - self.side).take();
+        }
         let msg = self.rx.pop()?;
         if !msg.more() && self.rx.message_consumed() {
             self.tell_peer(Command::Writable);

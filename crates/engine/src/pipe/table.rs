@@ -17,7 +17,7 @@ use super::outbound::Written;
 use super::{Connection, Counters, Link, Phase, Pipe, PipeId};
 use crate::limits::{
     FLUSH_BYTES, IDLE_FLUSH_TICKS, INLINE_SENDS, INLINE_SENDS_SPARSE, KEEP_SLAB_CONNECTIONS_MAX,
-    SPARSE_TICK_SENDS, STREAM_PAUSE,
+    SPARSE_TICK_SENDS, STREAM_PAUSE, UNREAD_ANSWERS_BYTES_MAX,
 };
 use crate::options::SocketOptions;
 use crate::socket::attendance::Attendance;
@@ -71,8 +71,16 @@ pub(crate) struct Pipes {
     sends: u64,
     sends_at_tick: u64,
     commands: Vec<CommandBody>,
-    /// A heartbeat deadline may be nearer than the I/O thread knows.
+    /// When something is due for a pipe: a PING, the end of a peer's silence or of a linger time.
+    pub(crate) due: Option<Instant>,
+    /// `due` is nearer than the I/O thread knows.
     pub(crate) timer_changed: bool,
+    /// The application does not keep up with what peers ask of the pattern: nothing is read.
+    pub(crate) congested: bool,
+    /// It has caught up: what was not read is to be read now.
+    pub(crate) resume: bool,
+    /// Heartbeats are due on a grid that begins here.
+    epoch: Instant,
     /// Draining pipes that have given their last message out.
     drained: Vec<PipeId>,
 }
@@ -101,7 +109,11 @@ impl Pipes {
             sends_at_tick: 0,
             commands: Vec::new(),
             drained: Vec::new(),
+            due: None,
             timer_changed: false,
+            congested: false,
+            resume: false,
+            epoch: Instant::now(),
         }
     }
 
@@ -183,7 +195,7 @@ impl Pipes {
                 }
                 self.pipe(id).and_then(Pipe::net).is_some_and(|net| net.out.messages() < hwm)
             }
-            Link::Inproc(link) => link.tx.has_room() || link.tx.wait_for_room(),
+            Link::Inproc(link) => link.has_room(),
         }
     }
 
@@ -455,7 +467,7 @@ impl Pipes {
                 self.fill(id);
                 self.pipe(id).and_then(Pipe::net).is_some_and(|net| net.inq.ready() > 0)
             }
-            Link::Inproc(link) => link.rx.has_message(),
+            Link::Inproc(link) => link.has_message(),
         }
     }
 
@@ -488,7 +500,7 @@ impl Pipes {
     fn note_drained(&mut self, id: PipeId) {
         let empty = match self.pipe(id).map(|pipe| &mut pipe.link) {
             Some(Link::Net(net)) => net.inq.ready() == 0,
-            Some(Link::Inproc(link)) => !link.rx.has_message(),
+            Some(Link::Inproc(link)) => !link.has_message(),
             None => false,
         };
         if empty {
@@ -499,8 +511,11 @@ impl Pipes {
     /// The connection may have bytes for us and the pipe has room for them.
     pub(crate) fn wants_reading(&mut self, id: PipeId) -> bool {
         let hwm = if self.options.conflate { 0 } else { self.options.rcv_hwm };
+        let congested = self.congested;
         let Some(net) = self.pipe(id).and_then(Pipe::net) else { return false };
-        net.connection.as_ref().is_some_and(|c| c.readable) && (hwm == 0 || net.inq.ready() < hwm)
+        !congested
+            && net.connection.as_ref().is_some_and(|c| c.readable)
+            && (hwm == 0 || net.inq.ready() < hwm)
     }
 
     /// Reads a connection to its end and drops what comes: the pipe is being closed.
@@ -546,11 +561,30 @@ impl Pipes {
         std::mem::take(&mut self.drained)
     }
 
+    /// Something is due at `at`.
+    pub(crate) fn due_by(&mut self, at: Instant) {
+        if self.due.is_none_or(|due| at < due) {
+            self.due = Some(at);
+            self.timer_changed = true;
+        }
+    }
+
+    /// When a PING is due that should go `ivl` after `now`: rounded up to a grid of a sixteenth
+    /// of the interval, so that thousands of connections need few wake-ups.
+    pub(crate) fn ping_at(&self, now: Instant, ivl: Duration) -> Instant {
+        let grid = (ivl.as_nanos() / 16).max(1);
+        let at = (now + ivl).saturating_duration_since(self.epoch).as_nanos();
+        let steps = at.div_ceil(grid);
+        let nanos = u64::try_from(steps * grid).unwrap_or(u64::MAX);
+        self.epoch + Duration::from_nanos(nanos)
+    }
+
     /// Sends a PING if one is due, gives a silent peer up, and says when to look again.
     pub(crate) fn heartbeat(&mut self, id: PipeId, now: Instant) -> Option<Instant> {
         let ivl = self.options.heartbeat_ivl;
         let timeout = self.options.heartbeat_timeout_effective();
         let ttl = self.options.heartbeat_ttl;
+        let following = ivl.map(|ivl| self.ping_at(now, ivl));
         let connection = self.connection(id)?;
         let beat = &mut connection.heartbeat;
         let ttl_end = beat.peer_ttl.zip(beat.last_in).map(|(ttl, at)| at + ttl);
@@ -559,10 +593,8 @@ impl Pipes {
             return None;
         }
         let mut ping = false;
-        if let (Some(at), Some(ivl)) = (beat.next_ping, ivl)
-            && at <= now
-        {
-            beat.next_ping = Some(now + ivl);
+        if beat.next_ping.is_some_and(|at| at <= now) {
+            beat.next_ping = following;
             beat.pong_due = beat.pong_due.or(timeout.map(|timeout| now + timeout));
             ping = true;
         }
@@ -612,6 +644,17 @@ impl Pipes {
         self.commands = commands;
     }
 
+    /// Answers a PING, unless the peer sends PINGs without reading the answers.
+    fn answer_ping(&mut self, id: PipeId, context: &[u8]) {
+        let stuck = self.pipe(id).and_then(Pipe::net).is_some_and(|net| {
+            net.connection.as_ref().is_some_and(|c| c.blocked)
+                && net.out.backlog_bytes() > UNREAD_ANSWERS_BYTES_MAX
+        });
+        if !stuck {
+            self.command(id, &Command::Pong { context });
+        }
+    }
+
     /// Carries out a command frame of the peer.
     pub(crate) fn obey(&mut self, id: PipeId, body: &[u8]) {
         let command = match Command::parse(body) {
@@ -630,9 +673,12 @@ impl Pipes {
                     connection.heartbeat.heard(Instant::now());
                     connection.heartbeat.peer_ttl = (ttl_deciseconds > 0)
                         .then(|| Duration::from_millis(u64::from(ttl_deciseconds) * 100));
-                    self.timer_changed = true;
+                    let ttl_end = connection.heartbeat.peer_ttl.map(|ttl| Instant::now() + ttl);
+                    if let Some(at) = ttl_end {
+                        self.due_by(at);
+                    }
                 }
-                self.command(id, &Command::Pong { context });
+                self.answer_ping(id, context);
             }
             Command::Subscribe(topic) => {
                 self.notices.push((id, Notice::Subscribe(topic.to_vec())));

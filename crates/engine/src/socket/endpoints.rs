@@ -338,7 +338,6 @@ impl SocketCore {
                     let lingers = pipe.is_some_and(|id| state.pipes.peek(id).is_some());
                     io.post(IoCommand::Disconnect { session, lingers });
                 }
-                state.pipes.timer_changed = true;
             }
             EndpointKind::ConnectedInproc { pipe } => state.release_pipe(pipe, linger),
             _ => {}

@@ -162,6 +162,7 @@ impl State {
             routing_id: options.routing_id.clone(),
             snd_hwm: options.snd_hwm,
             rcv_hwm: options.rcv_hwm,
+            conflate: options.conflate,
         }
     }
 
@@ -337,6 +338,11 @@ impl State {
         let limits = self.limits();
         let attendance = self.pipes.attendance.clone();
         let ivl = self.pipes.options.heartbeat_ivl;
+        let pings = arrival.established.as_ref().is_some_and(|e| e.pings);
+        let first_ping = ivl.filter(|_| pings).map(|ivl| self.pipes.ping_at(Instant::now(), ivl));
+        if let Some(at) = first_ping {
+            self.pipes.due_by(at);
+        }
         let Some(pipe) = self.pipes.pipe(id) else { return Ok(()) };
         let generation = pipe.generation;
         let mut info = meta(&arrival);
@@ -360,11 +366,7 @@ impl State {
             net.inq.reconnected(wire);
         }
         net.out.restart();
-        let pings = arrival.established.as_ref().is_some_and(|e| e.pings);
-        let mut heartbeat = Heartbeat::default();
-        if pings && let Some(ivl) = ivl {
-            heartbeat.next_ping = Some(Instant::now() + ivl);
-        }
+        let heartbeat = Heartbeat { next_ping: first_ping, ..Heartbeat::default() };
         net.connection = Some(Connection {
             wire,
             subscribes_by_command: arrival
@@ -449,7 +451,11 @@ impl State {
     /// Deals with everything that the pipes noted down.
     #[inline]
     pub(crate) fn settle(&mut self) {
-        if self.pipes.lost.is_empty() && self.pipes.notices.is_empty() && !self.pipes.has_drained()
+        let pipes = &self.pipes;
+        if pipes.lost.is_empty()
+            && pipes.notices.is_empty()
+            && !pipes.has_drained()
+            && !pipes.resume
         {
             return;
         }
@@ -462,6 +468,11 @@ impl State {
             for (id, notice) in std::mem::take(&mut self.pipes.notices) {
                 self.changes += 1;
                 self.pattern.notice(&mut self.pipes, id, notice);
+            }
+            if std::mem::take(&mut self.pipes.resume) {
+                for id in self.pipes.ids() {
+                    self.attend(id);
+                }
             }
             let lost = std::mem::take(&mut self.pipes.lost);
             let done = lost.is_empty() && self.pipes.notices.is_empty();
@@ -666,6 +677,9 @@ impl State {
         pipe.phase = if waiting { Phase::Lingering { deadline } } else { Phase::Draining };
         self.pattern.gone(&mut self.pipes, id);
         if waiting {
+            if let Some(at) = deadline {
+                self.pipes.due_by(at);
+            }
             self.pipes.flush(id);
             self.progress_linger(id);
         } else {
@@ -694,7 +708,7 @@ impl State {
             self.remove(id);
         } else if let Some(pipe) = self.pipes.pipe(id) {
             pipe.phase = Phase::Farewell { deadline };
-            self.pipes.timer_changed = true;
+            self.pipes.due_by(deadline);
             self.pipes.discard_input(id);
             self.settle();
         }
@@ -717,8 +731,12 @@ impl State {
         }
     }
 
-    /// Does what is due by now; returns when to be called again.
+    /// Does what is due by now; returns when to be called again. Nothing, if it is not the time:
+    /// then the timer for that time exists already.
     pub(crate) fn on_timer(&mut self, now: Instant) -> Option<Instant> {
+        if self.pipes.due.is_none_or(|at| at > now) {
+            return None;
+        }
         let mut next: Option<Instant> = None;
         let mut soonest = |at: Option<Instant>| {
             next = match (next, at) {
@@ -741,8 +759,10 @@ impl State {
                 _ => {}
             }
         }
+        self.pipes.due = next;
         self.settle();
-        next
+        self.pipes.timer_changed = false;
+        self.pipes.due
     }
 
     /// A closed socket with nothing left has ended.
