@@ -5,7 +5,9 @@
 //! through `IoHandle`: a mailbox of commands and a descriptor that wakes it.
 
 mod greeter;
+mod listeners;
 mod session;
+mod sessions;
 mod thread;
 mod timers;
 

@@ -185,7 +185,7 @@ impl InQueue {
         let drained = self.taken == self.scanned;
         if drained
             && (partial.is_empty() || slab.capacity() - slab.len() < READ_SPARE_BYTES_MIN)
-            && slab.len() > 0
+            && !slab.is_empty()
             && slab.try_rewind(partial.clone())
         {
             self.taken = 0;

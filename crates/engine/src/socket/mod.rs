@@ -5,9 +5,12 @@
 //! that, in `wait`. A socket may be used from several threads at once.
 
 pub(crate) mod attendance;
+mod closing;
 pub(crate) mod command;
+mod connections;
 mod endpoints;
 mod futures;
+mod snapshot;
 pub(crate) mod state;
 mod wait;
 

@@ -1,0 +1,230 @@
+//! Listeners of an I/O thread, and accepted connections during their handshake. Part of the
+//! thread's loop: only the thread itself calls.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+use oxmq_zmtp::HandshakeError;
+
+use super::Listening;
+use super::greeter::{Failure, Greeter, Outcome};
+use super::thread::{Due, Entry, Loop};
+use crate::limits::{ACCEPT_PAUSE, ACCEPTS_PER_TURN, HANDSHAKES_PER_LISTENER_MAX};
+use crate::monitor::EventKind;
+use crate::socket::SocketCore;
+use crate::socket::state::Arrival;
+use crate::sys::Interest;
+use crate::transport::{self, AcceptFault, Stream};
+
+/// A bound endpoint.
+pub(super) struct Listener {
+    listening: Box<Listening>,
+    /// Tokens of its handshakes in progress, oldest first.
+    greeting: VecDeque<u64>,
+    paused: bool,
+}
+
+/// An accepted connection during its handshake.
+pub(super) struct Accepted {
+    greeter: Greeter,
+    listener: u64,
+    socket: Arc<SocketCore>,
+    endpoint: Arc<str>,
+}
+
+impl Loop {
+    pub(super) fn listen(&mut self, listening: Box<Listening>) {
+        let token = listening.token;
+        let added = self.handle.shared.epoll.add(listening.listener.as_fd(), token, Interest::IN);
+        if let Err(error) = added {
+            let errno = transport::errno(&error);
+            let kind = EventKind::AcceptFailed { errno };
+            listening.socket.lock().report(kind, &listening.endpoint, "");
+        }
+        let listener = Listener { listening, greeting: VecDeque::new(), paused: false };
+        self.entries.insert(token, Entry::Listener(listener));
+    }
+
+    pub(super) fn close_listener(&mut self, token: u64) {
+        let Some(Entry::Listener(listener)) = self.entries.remove(&token) else { return };
+        for greeting in &listener.greeting {
+            self.drop_accepted(*greeting);
+        }
+        let fd = listener.listening.listener.as_fd().as_raw_fd();
+        let _ = self.handle.shared.epoll.delete(listener.listening.listener.as_fd());
+        let (socket, endpoint) =
+            (listener.listening.socket.clone(), listener.listening.endpoint.clone());
+        drop(listener);
+        socket.lock().report(EventKind::Closed { fd }, &endpoint, "");
+    }
+
+    pub(super) fn accept(&mut self, token: u64) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            let Some(Entry::Listener(listener)) = self.entries.get_mut(&token) else { return };
+            match listener.listening.listener.accept() {
+                Ok(Some(stream)) => self.accepted(token, stream),
+                Ok(None) => return,
+                Err(error) => {
+                    let errno = transport::errno(&error);
+                    let listening = &listener.listening;
+                    let kind = EventKind::AcceptFailed { errno };
+                    listening.socket.lock().report(kind, &listening.endpoint, "");
+                    if !matches!(AcceptFault::of(&error), AcceptFault::Connection) {
+                        // Out of descriptors or memory: trying again at once would only spin.
+                        self.pause_listener(token);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn pause_listener(&mut self, token: u64) {
+        let Some(Entry::Listener(listener)) = self.entries.get_mut(&token) else { return };
+        let fd = listener.listening.listener.as_fd();
+        let _ = self.handle.shared.epoll.modify(fd, token, Interest::NONE);
+        if !listener.paused {
+            listener.paused = true;
+            self.timers.add(Instant::now() + ACCEPT_PAUSE, Due::Accept(token));
+        }
+    }
+
+    pub(super) fn resume_listener(&mut self, token: u64) {
+        let Some(Entry::Listener(listener)) = self.entries.get_mut(&token) else { return };
+        listener.paused = false;
+        let fd = listener.listening.listener.as_fd();
+        let _ = self.handle.shared.epoll.modify(fd, token, Interest::IN);
+    }
+
+    pub(super) fn accepted(&mut self, token: u64, stream: Stream) {
+        let Some(Entry::Listener(listener)) = self.entries.get_mut(&token) else { return };
+        let listening = &listener.listening;
+        let fd = stream.as_fd().as_raw_fd();
+        let socket = listening.socket.clone();
+        let endpoint = listening.endpoint.clone();
+        let remote = stream.remote_endpoint();
+        socket.lock().report(EventKind::Accepted { fd }, &endpoint, &remote);
+        let Ok(greeter) = Greeter::new(stream, socket.socket_type, &listening.options) else {
+            let kind = EventKind::HandshakeFailedNoDetail { errno: libc::EINVAL };
+            socket.lock().report(kind, &endpoint, &remote);
+            return;
+        };
+        let limit = listening.options.handshake_ivl;
+        let mut oldest = None;
+        let own = self.handle.next_token();
+        listener.greeting.push_back(own);
+        if listener.greeting.len() > HANDSHAKES_PER_LISTENER_MAX {
+            oldest = listener.greeting.pop_front();
+        }
+        if let Some(oldest) = oldest {
+            self.drop_accepted(oldest);
+        }
+        let interest = Interest::IN | Interest::OUT | Interest::ET;
+        if self.handle.shared.epoll.add(greeter.as_fd(), own, interest).is_err() {
+            return;
+        }
+        if let Some(limit) = limit.filter(|_| socket.socket_type != oxmq_zmtp::SocketType::Stream) {
+            self.timers.add(Instant::now() + limit, Due::Handshake(own));
+        }
+        let accepted = Accepted { greeter, listener: token, socket, endpoint };
+        self.entries.insert(own, Entry::Accepted(Box::new(accepted)));
+        self.greet_accepted(own);
+    }
+
+    /// Forgets an accepted connection that has not finished its handshake.
+    pub(super) fn drop_accepted(&mut self, token: u64) {
+        if let Some(Entry::Accepted(accepted)) = self.entries.remove(&token) {
+            let fd = accepted.greeter.as_fd().as_raw_fd();
+            let kind = EventKind::HandshakeFailedNoDetail { errno: libc::ETIMEDOUT };
+            let remote = accepted.greeter.stream().remote_endpoint();
+            let state = accepted.socket.lock();
+            state.report(kind, &accepted.endpoint, &remote);
+            state.report(EventKind::Closed { fd }, &accepted.endpoint, &remote);
+        }
+    }
+
+    pub(super) fn handshake_overdue(&mut self, token: u64) {
+        if let Some(Entry::Accepted(accepted)) = self.entries.get(&token) {
+            let listener = accepted.listener;
+            self.forget_greeting(listener, token);
+            self.drop_accepted(token);
+        }
+    }
+
+    pub(super) fn forget_greeting(&mut self, listener: u64, token: u64) {
+        if let Some(Entry::Listener(listener)) = self.entries.get_mut(&listener) {
+            listener.greeting.retain(|t| *t != token);
+        }
+    }
+
+    pub(super) fn greet_accepted(&mut self, token: u64) {
+        let Some(Entry::Accepted(accepted)) = self.entries.get_mut(&token) else { return };
+        let outcome = accepted.greeter.drive();
+        if let Ok(Outcome::Going) = outcome {
+            return;
+        }
+        let listener = accepted.listener;
+        self.forget_greeting(listener, token);
+        let Some(Entry::Accepted(accepted)) = self.entries.remove(&token) else { return };
+        let Accepted { greeter, socket, endpoint, .. } = *accepted;
+        match outcome {
+            Ok(Outcome::Done { established, rest }) => {
+                let _ = self.handle.shared.epoll.delete(greeter.as_fd());
+                let stream = greeter.into_stream();
+                let arrival = Arrival { stream, established, rest, endpoint, session: None };
+                self.deliver(&socket, arrival);
+            }
+            Ok(Outcome::Going) => {}
+            Err(failure) => report_failure(&socket, &endpoint, greeter.stream(), &failure),
+        }
+    }
+
+    /// Hands a connection over to its socket; false if the socket refused it.
+    pub(super) fn deliver(&mut self, socket: &Arc<SocketCore>, arrival: Arrival) -> bool {
+        let endpoint = arrival.endpoint.clone();
+        let remote = arrival.stream.remote_endpoint();
+        let mut state = socket.lock();
+        let result = state.arrive(arrival);
+        if let Err(reason) = result {
+            let kind = EventKind::PeerRefused { reason: reason.to_owned() };
+            state.report(kind, &endpoint, &remote);
+        }
+        self.finish(socket, state);
+        result.is_ok()
+    }
+}
+
+/// Reports why a handshake failed.
+pub(super) fn report_failure(
+    socket: &SocketCore,
+    endpoint: &str,
+    stream: &Stream,
+    failure: &Failure,
+) {
+    let fd = stream.as_fd().as_raw_fd();
+    let remote = stream.remote_endpoint();
+    let kind = match failure {
+        Failure::Io(error) => EventKind::HandshakeFailedNoDetail { errno: transport::errno(error) },
+        Failure::TooLong => EventKind::HandshakeFailedProtocol {
+            code: 0x1000_0000,
+            fault: "the peer's greeting does not end".to_owned(),
+        },
+        Failure::Handshake(HandshakeError::IncompatibleSocketTypes { ours, theirs }) => {
+            EventKind::PeerRefused {
+                reason: format!("a {} does not talk to a {}", ours.name(), theirs.name()),
+            }
+        }
+        Failure::Handshake(error) => match error.zap_status() {
+            Some(status) => EventKind::HandshakeFailedAuth { status },
+            None => EventKind::HandshakeFailedProtocol {
+                code: error.zmq_code().unwrap_or(0x1000_0000),
+                fault: error.to_string(),
+            },
+        },
+    };
+    let state = socket.lock();
+    state.report(kind, endpoint, &remote);
+    state.report(EventKind::Closed { fd }, endpoint, &remote);
+}

@@ -1,0 +1,291 @@
+//! The sessions of an I/O thread: resolving, connecting, greeting and waiting. Part of the
+//! thread's loop: only the thread itself calls. The stages are drawn in `session`.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Instant;
+
+use super::greeter::{Failure, Greeter, Outcome};
+use super::listeners::report_failure;
+use super::session::{Session, Stage};
+use super::thread::{Due, Entry, Loop};
+use super::{IoCommand, SessionId};
+use crate::monitor::EventKind;
+use crate::socket::state::Arrival;
+use crate::sys::Interest;
+use crate::transport::{self, Connecting, Resolved, Stream, Target};
+
+impl Loop {
+    pub(super) fn session(&mut self, token: u64) -> Option<&mut Session> {
+        match self.entries.get_mut(&token) {
+            Some(Entry::Session(session)) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// Begins an attempt: looks the endpoint's addresses up.
+    pub(super) fn resolve(&mut self, token: u64) {
+        let handle = self.handle.clone();
+        let Some(session) = self.session(token) else { return };
+        session.enter(Stage::Resolving, None);
+        let attempt = session.step;
+        let ipv6 = session.options.transport.ipv6;
+        let (endpoint, context) = (session.endpoint.clone(), session.socket.context.clone());
+        context.resolver.resolve(
+            &endpoint,
+            ipv6,
+            Box::new(move |targets| {
+                let session = SessionId(token);
+                handle.post(IoCommand::Resolved { session, attempt, targets });
+            }),
+        );
+    }
+
+    pub(super) fn resolved(&mut self, token: u64, attempt: u64, targets: Resolved) {
+        let Some(session) = self.session(token) else { return };
+        if session.step != attempt {
+            return;
+        }
+        match targets {
+            Ok(mut targets) => {
+                targets.reverse();
+                session.targets = targets;
+                self.connect_next(token);
+            }
+            Err(error) => {
+                let errno = transport::errno(&error);
+                let name = session.name.clone();
+                let socket = session.socket.clone();
+                socket.lock().report(EventKind::ConnectDelayed { errno }, &name, "");
+                self.retry(token);
+            }
+        }
+    }
+
+    /// Tries the next address.
+    pub(super) fn connect_next(&mut self, token: u64) {
+        loop {
+            let Some(session) = self.session(token) else { return };
+            let Some(target) = session.targets.pop() else {
+                self.retry(token);
+                return;
+            };
+            match target.connect(&session.options.transport) {
+                Ok(connecting) => {
+                    self.connecting(token, connecting, &target);
+                    return;
+                }
+                Err(error) => {
+                    if self.refused(token, &error) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn connecting(&mut self, token: u64, connecting: Connecting, target: &Target) {
+        let pending = match connecting {
+            Connecting::Ready(stream) => return self.connected(token, stream),
+            Connecting::InProgress(pending) => pending,
+        };
+        let interest = Interest::OUT | Interest::ET;
+        let added = self.handle.shared.epoll.add(pending.as_fd(), token, interest);
+        let Some(session) = self.session(token) else { return };
+        let (name, socket) = (session.name.clone(), session.socket.clone());
+        if let Err(error) = added {
+            return self.failed_attempt(token, &error);
+        }
+        let deadline = session.options.connect_timeout.map(|limit| Instant::now() + limit);
+        session.enter(Stage::Connecting { pending }, deadline);
+        self.arm(token);
+        let kind = EventKind::ConnectDelayed { errno: libc::EINPROGRESS };
+        socket.lock().report(kind, &name, &target.endpoint());
+    }
+
+    pub(super) fn session_ready(&mut self, token: u64) {
+        let Some(session) = self.session(token) else { return };
+        match &session.stage {
+            Stage::Connecting { .. } => {
+                let stage = std::mem::replace(&mut session.stage, Stage::Resolving);
+                let Stage::Connecting { pending } = stage else { return };
+                match pending.finish() {
+                    Ok(Connecting::Ready(stream)) => {
+                        let _ = self.handle.shared.epoll.delete(stream.as_fd());
+                        self.connected(token, stream);
+                    }
+                    Ok(Connecting::InProgress(pending)) => {
+                        session.stage = Stage::Connecting { pending };
+                    }
+                    Err(error) => self.failed_attempt(token, &error),
+                }
+            }
+            Stage::Greeting { .. } => self.greet(token),
+            _ => {}
+        }
+    }
+
+    /// An attempt at one address failed: on to the next.
+    pub(super) fn failed_attempt(&mut self, token: u64, error: &io::Error) {
+        if !self.refused(token, error) {
+            self.connect_next(token);
+        }
+    }
+
+    /// Reports a failed attempt; true if the options say that this ends the session.
+    pub(super) fn refused(&mut self, token: u64, error: &io::Error) -> bool {
+        let Some(session) = self.session(token) else { return true };
+        let errno = transport::errno(error);
+        let stop = errno == libc::ECONNREFUSED && session.options.reconnect_stop.conn_refused;
+        let (name, socket) = (session.name.clone(), session.socket.clone());
+        socket.lock().report(EventKind::Closed { fd: -1 }, &name, "");
+        if stop {
+            self.end_session(token);
+        }
+        stop
+    }
+
+    pub(super) fn connected(&mut self, token: u64, stream: Stream) {
+        let Some(session) = self.session(token) else { return };
+        let fd = stream.as_fd().as_raw_fd();
+        let remote = stream.remote_endpoint();
+        let (name, socket) = (session.name.clone(), session.socket.clone());
+        socket.lock().report(EventKind::Connected { fd }, &name, &remote);
+        let greeter = match Greeter::new(stream, socket.socket_type, &session.options) {
+            Ok(greeter) => greeter,
+            Err(_) => {
+                let kind = EventKind::HandshakeFailedNoDetail { errno: libc::EINVAL };
+                socket.lock().report(kind, &name, &remote);
+                self.end_session(token);
+                return;
+            }
+        };
+        let interest = Interest::IN | Interest::OUT | Interest::ET;
+        let added = self.handle.shared.epoll.add(greeter.as_fd(), token, interest);
+        let Some(session) = self.session(token) else { return };
+        let deadline = session.options.handshake_ivl.map(|limit| Instant::now() + limit);
+        session.enter(Stage::Greeting { greeter: Box::new(greeter) }, deadline);
+        self.arm(token);
+        match added {
+            Ok(()) => self.greet(token),
+            Err(_) => self.retry(token),
+        }
+    }
+
+    pub(super) fn greet(&mut self, token: u64) {
+        let Some(session) = self.session(token) else { return };
+        let Stage::Greeting { greeter } = &mut session.stage else { return };
+        let outcome = greeter.drive();
+        if let Ok(Outcome::Going) = outcome {
+            return;
+        }
+        let (name, socket) = (session.name.clone(), session.socket.clone());
+        let Stage::Greeting { greeter } = std::mem::replace(&mut session.stage, Stage::Resolving)
+        else {
+            return;
+        };
+        match outcome {
+            Ok(Outcome::Done { established, rest }) => {
+                session.succeeded();
+                let _ = self.handle.shared.epoll.delete(greeter.as_fd());
+                let arrival = Arrival {
+                    stream: greeter.into_stream(),
+                    established,
+                    rest,
+                    endpoint: name,
+                    session: Some(SessionId(token)),
+                };
+                if !self.deliver(&socket, arrival) {
+                    self.end_session(token);
+                }
+            }
+            Ok(Outcome::Going) => {}
+            Err(failure) => {
+                report_failure(&socket, &name, greeter.stream(), &failure);
+                let stop = session.options.reconnect_stop.handshake_failed;
+                let is_protocol = matches!(failure, Failure::Handshake(_));
+                drop(greeter);
+                if stop && is_protocol {
+                    self.end_session(token);
+                } else {
+                    self.retry(token);
+                }
+            }
+        }
+    }
+
+    /// Waits for the reconnect interval before the next attempt.
+    pub(super) fn retry(&mut self, token: u64) {
+        let Some(session) = self.session(token) else { return };
+        let (name, socket) = (session.name.clone(), session.socket.clone());
+        let Some(after) = session.backoff() else {
+            self.end_session(token);
+            return;
+        };
+        session.enter(Stage::Waiting, Some(Instant::now() + after));
+        self.arm(token);
+        socket.lock().report(EventKind::ConnectRetried { after }, &name, "");
+    }
+
+    pub(super) fn connection_lost(&mut self, token: u64) {
+        let Some(session) = self.session(token) else { return };
+        if session.options.reconnect_stop.after_disconnect {
+            self.end_session(token);
+        } else {
+            self.retry(token);
+        }
+    }
+
+    pub(super) fn disconnect(&mut self, token: u64, lingers: bool) {
+        let established =
+            self.session(token).is_some_and(|s| matches!(s.stage, Stage::Established));
+        if !lingers || established {
+            // What lingers on a connection needs no session; without one, the session goes on
+            // until the pipe's deadline.
+            self.entries.remove(&token);
+        }
+    }
+
+    /// Ends a session that will not try again.
+    pub(super) fn end_session(&mut self, token: u64) {
+        if let Some(Entry::Session(session)) = self.entries.remove(&token) {
+            let socket = session.socket.clone();
+            drop(session);
+            let mut state = socket.lock();
+            state.session_ended(SessionId(token));
+            self.finish(&socket, state);
+        }
+    }
+
+    /// Sets the timer of a session's present step.
+    pub(super) fn arm(&mut self, token: u64) {
+        if let Some(session) = self.session(token)
+            && let Some(at) = session.deadline
+        {
+            let due = Due::Session(token, session.step);
+            self.timers.add(at, due);
+        }
+    }
+
+    pub(super) fn session_due(&mut self, token: u64, step: u64) {
+        let Some(session) = self.session(token) else { return };
+        if session.step != step {
+            return;
+        }
+        match std::mem::replace(&mut session.stage, Stage::Resolving) {
+            Stage::Waiting => self.resolve(token),
+            Stage::Connecting { pending } => {
+                drop(pending);
+                self.failed_attempt(token, &io::Error::from_raw_os_error(libc::ETIMEDOUT));
+            }
+            Stage::Greeting { greeter } => {
+                let (name, socket) = (session.name.clone(), session.socket.clone());
+                let failure = Failure::Io(io::Error::from_raw_os_error(libc::ETIMEDOUT));
+                report_failure(&socket, &name, greeter.stream(), &failure);
+                drop(greeter);
+                self.retry(token);
+            }
+            stage @ (Stage::Resolving | Stage::Established) => session.stage = stage,
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! Connections of a socket's pipes: how they arrive from the I/O thread and how they are lost.
+//! Runs under the socket's lock.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+use std::time::Instant;
+
+use oxmq_message::{Meta, MetaHandle};
+use oxmq_zmtp::{Established, Framing, SocketType};
+
+use super::state::{Arrival, Life, State};
+use crate::io::{IoCommand, SessionId};
+use crate::monitor::EventKind;
+use crate::pipe::inbound::{InQueue, Limits, ReadError};
+use crate::pipe::outbound::{OutQueue, Wire};
+use crate::pipe::table::Loss;
+use crate::pipe::{Connection, Heartbeat, Link, NetLink, Phase, Pipe, PipeId};
+
+impl State {
+    pub(super) fn limits(&self) -> Limits {
+        let options = &self.pipes.options;
+        Limits {
+            frame_bytes_max: options.max_msg_size.unwrap_or(u64::MAX),
+            parts_max: options.max_parts.map_or(u64::MAX, |max| max as u64),
+            unfinished_bytes_max: options.unfinished_bytes_max.unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Makes the pipe of a network session, before there is a connection.
+    pub(crate) fn open_session_pipe(&mut self, session: SessionId, endpoint: Arc<str>) -> PipeId {
+        let chosen = self.take_connect_routing_id();
+        let id = self.insert_net(Some(session), endpoint, chosen);
+        self.sessions.push((session, id));
+        id
+    }
+
+    pub(super) fn insert_net(
+        &mut self,
+        session: Option<SessionId>,
+        endpoint: Arc<str>,
+        routing_id: Vec<u8>,
+    ) -> PipeId {
+        let link = NetLink {
+            out: OutQueue::default(),
+            inq: InQueue::new(self.wire(None), self.limits()),
+            meta: MetaHandle::new(Meta::default()),
+            connection: None,
+            session,
+            dirty: false,
+        };
+        self.insert(Link::Net(Box::new(link)), endpoint, routing_id)
+    }
+
+    pub(super) fn wire(&self, established: Option<&Established>) -> Wire {
+        match established {
+            Some(established) => Wire::Zmtp(established.framing),
+            None if self.pipes.socket_type == SocketType::Stream => Wire::Raw,
+            None => Wire::Zmtp(Framing::V3),
+        }
+    }
+
+    /// Takes a connection over from the I/O thread. `Err` gives the reason why it is refused.
+    pub(crate) fn arrive(&mut self, arrival: Arrival) -> Result<(), &'static str> {
+        let session_pipe = arrival
+            .session
+            .and_then(|session| self.sessions.iter().find(|(s, _)| *s == session).map(|s| s.1));
+        if self.life == Life::Ended || (self.life != Life::Open && session_pipe.is_none()) {
+            return Err("the socket is closed");
+        }
+        let id = match session_pipe {
+            Some(id) => id,
+            None => {
+                let chosen = match arrival.session {
+                    Some(_) => self.take_connect_routing_id(),
+                    None => Vec::new(),
+                };
+                let id = self.insert_net(arrival.session, arrival.endpoint.clone(), chosen);
+                if let Some(session) = arrival.session {
+                    self.sessions.push((session, id));
+                }
+                id
+            }
+        };
+        let rest = arrival.rest.clone();
+        let endpoint = arrival.endpoint.clone();
+        let remote = arrival.stream.remote_endpoint();
+        let is_raw = arrival.established.is_none();
+        if let Err(error) = self.connect_pipe(id, arrival) {
+            self.pipes.lost.push((id, Loss::Write(error)));
+            self.settle();
+            return Ok(());
+        }
+        if !is_raw {
+            self.report(EventKind::HandshakeSucceeded, &endpoint, &remote);
+        }
+        if self.life == Life::Open {
+            self.introduce(id);
+        }
+        self.preload(id, &rest);
+        self.pipes.flush(id);
+        self.pattern.writable(&mut self.pipes, id);
+        self.pattern.readable(&mut self.pipes, id);
+        self.settle();
+        if self.life != Life::Open {
+            self.progress_linger(id);
+        }
+        Ok(())
+    }
+
+    /// Gives a pipe its connection.
+    pub(super) fn connect_pipe(&mut self, id: PipeId, arrival: Arrival) -> io::Result<()> {
+        let wire = self.wire(arrival.established.as_ref());
+        let limits = self.limits();
+        let attendance = self.pipes.attendance.clone();
+        let ivl = self.pipes.options.heartbeat_ivl;
+        let pings = arrival.established.as_ref().is_some_and(|e| e.pings);
+        let first_ping = ivl.filter(|_| pings).map(|ivl| self.pipes.ping_at(Instant::now(), ivl));
+        if let Some(at) = first_ping {
+            self.pipes.due_by(at);
+        }
+        let Some(pipe) = self.pipes.pipe(id) else { return Ok(()) };
+        let generation = pipe.generation;
+        let mut info = meta(&arrival);
+        if let Some(established) = &arrival.established {
+            pipe.peer_type = established.peer_type;
+            if pipe.routing_id.is_empty() {
+                pipe.routing_id.clone_from(&established.routing_id);
+            }
+        }
+        info.socket_type = pipe.peer_type.map_or("", SocketType::name).into();
+        let Some(net) = pipe.net() else { return Ok(()) };
+        let quantum = arrival.stream.mss().unwrap_or(0);
+        let remote = arrival.stream.remote_endpoint();
+        if let Some(attendance) = &attendance {
+            attendance.watch(&arrival.stream, id, generation)?;
+        }
+        net.meta = MetaHandle::new(info);
+        if net.inq.ready() == 0 {
+            net.inq = InQueue::new(wire, limits);
+        } else {
+            net.inq.reconnected(wire);
+        }
+        net.out.restart();
+        let heartbeat = Heartbeat { next_ping: first_ping, ..Heartbeat::default() };
+        net.connection = Some(Connection {
+            wire,
+            subscribes_by_command: arrival
+                .established
+                .as_ref()
+                .is_some_and(|e| e.subscribes_by_command),
+            forwards_subscriptions: arrival
+                .established
+                .as_ref()
+                .is_none_or(|e| e.forwards_subscriptions),
+            readable: true,
+            ending: false,
+            blocked: false,
+            broken: false,
+            quantum,
+            heartbeat,
+            remote,
+            stream: arrival.stream,
+        });
+        Ok(())
+    }
+
+    /// Lets the pattern know a pipe's peer; a refused one is disconnected.
+    pub(super) fn introduce(&mut self, id: PipeId) {
+        self.changes += 1;
+        if let Err(reason) = self.pattern.connected(&mut self.pipes, id) {
+            self.pipes.lost.push((id, Loss::Refused(reason)));
+        }
+    }
+
+    pub(super) fn preload(&mut self, id: PipeId, rest: &[u8]) {
+        let mut commands = Vec::new();
+        let Some(net) = self.pipes.pipe(id).and_then(Pipe::net) else { return };
+        if let Err(error) = net.inq.preload(rest, &mut net.meta, &mut commands) {
+            self.pipes.lost.push((id, Loss::Read(error)));
+        }
+        for body in commands {
+            self.pipes.obey(id, &body);
+        }
+    }
+
+    /// A connection ended: its session makes another one, or its pipe ends.
+    pub(super) fn lose(&mut self, id: PipeId, loss: &Loss) {
+        self.changes += 1;
+        let attendance = self.pipes.attendance.clone();
+        let Some(pipe) = self.pipes.pipe(id) else { return };
+        let endpoint = pipe.endpoint.clone();
+        let phase = pipe.phase;
+        let Some(net) = pipe.net() else {
+            self.pattern.disconnected(&mut self.pipes, id);
+            self.end_pipe(id);
+            return;
+        };
+        let Some(connection) = &mut net.connection else { return };
+        if matches!(loss, Loss::Write(_)) && phase == Phase::Open && !connection.broken {
+            // What the peer sent before it left is still wanted: read to the end, and let that
+            // end the connection.
+            connection.broken = true;
+            connection.blocked = true;
+            connection.readable = true;
+            connection.ending = true;
+            self.attend(id);
+            return;
+        }
+        let Some(connection) = net.connection.take() else { return };
+        let session = net.session;
+        net.inq.end();
+        if let Some(attendance) = attendance {
+            attendance.forget(&connection.stream);
+        }
+        self.report_loss(loss, &endpoint, &connection);
+        drop(connection);
+        self.pattern.disconnected(&mut self.pipes, id);
+        if matches!(phase, Phase::Farewell { .. }) {
+            self.remove(id);
+            return;
+        }
+        match session {
+            Some(session) if self.keeps_session(id, loss) => {
+                self.post(IoCommand::ConnectionLost { session });
+                if self.pipes.options.immediate && phase == Phase::Open {
+                    // With `immediate`, a pipe without a connection takes no messages.
+                    self.sessions.retain(|(s, _)| *s != session);
+                    self.end_pipe(id);
+                } else if let Some(pipe) = self.pipes.pipe(id) {
+                    pipe.counters.reconnects += 1;
+                    if let Some(net) = pipe.net() {
+                        net.out.restart();
+                    }
+                }
+            }
+            _ => self.end_pipe(id),
+        }
+    }
+
+    /// Whether the session of a lost connection should try again.
+    pub(super) fn keeps_session(&self, id: PipeId, _loss: &Loss) -> bool {
+        let phase = self.pipes.peek(id).map(|pipe| pipe.phase);
+        match phase {
+            Some(Phase::Open) => self.pipes.socket_type != SocketType::Stream,
+            Some(Phase::Lingering { .. }) => !self.pipes.is_flushed(id),
+            _ => false,
+        }
+    }
+
+    pub(super) fn report_loss(&self, loss: &Loss, endpoint: &str, connection: &Connection) {
+        let fd = connection.stream.as_fd().as_raw_fd();
+        let remote = &connection.remote;
+        let reason = match loss {
+            Loss::Read(ReadError::Closed) => "the peer closed the connection".to_owned(),
+            Loss::Read(ReadError::Protocol(error)) => {
+                let kind = EventKind::HandshakeFailedProtocol {
+                    code: error.zmq_code(),
+                    fault: error.to_string(),
+                };
+                self.report(kind, endpoint, remote);
+                format!("the peer broke the protocol: {error}")
+            }
+            Loss::Read(ReadError::TooLarge { what, size, limit }) => {
+                let reason = format!("the peer sent a {what} of {size}, more than {limit}");
+                self.report(EventKind::PeerRefused { reason: reason.clone() }, endpoint, remote);
+                reason
+            }
+            Loss::Read(ReadError::OutOfMemory) => "out of memory for the message".to_owned(),
+            Loss::Read(ReadError::Io(error)) => format!("reading failed: {error}"),
+            Loss::Write(error) => format!("writing failed: {error}"),
+            Loss::Silent => "the peer was silent for longer than its heartbeat allows".to_owned(),
+            Loss::Refused(reason) => {
+                let kind = EventKind::PeerRefused { reason: (*reason).to_owned() };
+                self.report(kind, endpoint, remote);
+                (*reason).to_owned()
+            }
+        };
+        self.report(EventKind::Disconnected { fd, reason }, endpoint, remote);
+    }
+
+    /// A pipe's peer is gone for good. What it sent stays until it is received.
+    pub(super) fn end_pipe(&mut self, id: PipeId) {
+        if self.pipes.peek(id).is_none() {
+            return;
+        }
+        if let Some(Link::Net(net)) = self.pipes.pipe(id).map(|pipe| &mut pipe.link) {
+            let dropped = net.out.clear() as u64;
+            self.pipes.drops.disconnected += dropped;
+        }
+        if self.life == Life::Open && self.pipes.has_message(id) {
+            if let Some(pipe) = self.pipes.pipe(id) {
+                pipe.phase = Phase::Draining;
+            }
+            self.pattern.gone(&mut self.pipes, id);
+            self.pattern.readable(&mut self.pipes, id);
+            if !self.pipes.has_message(id) {
+                self.remove(id);
+            }
+        } else {
+            if let Some(pipe) = self.pipes.pipe(id) {
+                pipe.phase = Phase::Draining;
+            }
+            self.pattern.gone(&mut self.pipes, id);
+            self.remove(id);
+        }
+    }
+
+    /// Takes a pipe out.
+    pub(crate) fn remove(&mut self, id: PipeId) {
+        self.pattern.removed(&mut self.pipes, id);
+        self.sessions.retain(|(_, pipe)| *pipe != id);
+        let attendance = self.pipes.attendance.clone();
+        if let Some(mut pipe) = self.pipes.remove(id) {
+            let c = pipe.counters;
+            self.gone.messages_in += c.messages_in;
+            self.gone.bytes_in += c.bytes_in;
+            self.gone.messages_out += c.messages_out;
+            self.gone.bytes_out += c.bytes_out;
+            self.gone.reconnects += c.reconnects;
+            let endpoint = pipe.endpoint.clone();
+            if let Phase::Lingering { .. } | Phase::Farewell { .. } = pipe.phase
+                && let Some(session) = pipe.net().and_then(|net| net.session)
+            {
+                self.post(IoCommand::Disconnect { session, lingers: false });
+            }
+            if let Some(connection) = pipe.net().and_then(|net| net.connection.take()) {
+                if let Some(attendance) = attendance {
+                    attendance.forget(&connection.stream);
+                }
+                let fd = connection.stream.as_fd().as_raw_fd();
+                let reason = "closed by this socket".to_owned();
+                self.report(EventKind::Disconnected { fd, reason }, &endpoint, &connection.remote);
+            }
+        }
+    }
+
+    /// A session gave up: its pipe ends.
+    pub(crate) fn session_ended(&mut self, session: SessionId) {
+        if let Some((_, id)) = self.sessions.iter().find(|(s, _)| *s == session).copied() {
+            self.end_pipe(id);
+        }
+    }
+
+    /// The pipe of a session, if it has one.
+    pub(crate) fn session_pipe(&self, session: SessionId) -> Option<PipeId> {
+        self.sessions.iter().find(|(s, _)| *s == session).map(|(_, id)| *id)
+    }
+}
+
+/// What messages of this connection say of it.
+fn meta(arrival: &Arrival) -> Meta {
+    let mut meta = Meta {
+        peer_address: arrival.stream.peer_address(),
+        source_fd: arrival.stream.as_fd().as_raw_fd(),
+        ..Meta::default()
+    };
+    if let Some(established) = &arrival.established {
+        for (name, value) in established.metadata.iter() {
+            if name.eq_ignore_ascii_case("Identity") {
+                meta.routing_id = Some(value.to_vec());
+            } else if !name.eq_ignore_ascii_case("Socket-Type") {
+                meta.properties.push((name.to_owned(), value.to_vec()));
+            }
+        }
+    }
+    meta
+}
