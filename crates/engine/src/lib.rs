@@ -12,6 +12,8 @@ mod monitor;
 pub mod options;
 mod pattern;
 mod pipe;
+mod poller;
+mod proxy;
 mod random;
 mod socket;
 mod stats;
@@ -24,5 +26,9 @@ pub use error::{EFSM, EMTHREAD, ENOCOMPATPROTO, ETERM, Error, Result};
 pub use monitor::{Event, EventKind, Monitor};
 pub use oxmq_message::{Message, Meta, Msg};
 pub use oxmq_zmtp::SocketType;
+pub use poller::{Interest, Notifier, PollEvent, Poller, WaitAsync};
+pub use proxy::{
+    Proxy, ProxyEnd, ProxyFlow, ProxyHandle, ProxyStatistics, proxy, proxy_steerable,
+};
 pub use socket::{Endpoints, Peers, RawOption, Readiness, Recv, Send, Socket, Wait, WaitFor};
 pub use stats::{Drops, PeerSnapshot, PeerState, SocketSnapshot};

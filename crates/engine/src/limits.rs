@@ -14,7 +14,10 @@ pub(crate) const BY_REFERENCE_BYTES: usize = 64 * 1024;
 /// Longest command body taken from a peer after the handshake: a SUBSCRIBE with its topic.
 pub(crate) const COMMAND_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Capacity in bytes of one connection's read buffer.
+/// Capacity in bytes of a connection's first read buffer; it grows while reads fill it.
+pub(crate) const READ_SLAB_BYTES_MIN: usize = 8 * 1024;
+
+/// Most bytes of one connection's read buffer.
 pub(crate) const READ_SLAB_BYTES: usize = 256 * 1024;
 
 /// A read buffer with fewer spare bytes than this is rewound or replaced before the next read.
@@ -81,6 +84,16 @@ pub(crate) const MONITOR_EVENTS_MAX: usize = 10_000;
 
 /// Subscription messages an XPUB holds for its reader before it stops reading its subscribers.
 pub(crate) const XPUB_PENDING_MAX: usize = 100_000;
+
+/// Messages that a proxy passes on in one direction before the other has its turn, and for which
+/// it holds the locks of its sockets.
+pub(crate) const PROXY_BATCH_MESSAGES: u64 = 256;
+
+/// Bytes after which such a batch ends, if it has fewer messages.
+pub(crate) const PROXY_BATCH_BYTES: u64 = 1024 * 1024;
+
+/// How long a proxy waits for one full peer before it looks at its commands again.
+pub(crate) const PROXY_HOLD_SLICE: Duration = Duration::from_millis(50);
 
 /// Longest an infinite linger may hold up the drop of a context.
 pub(crate) const DROP_LINGER_MAX: Duration = Duration::from_secs(30);

@@ -26,6 +26,7 @@ use oxmq_pipe::{Interest as WaitInterest, Ticket};
 
 pub use self::future::WaitAsync;
 use crate::error::{Error, Result};
+use crate::io::IoCommand;
 use crate::limits::EVENTS_PER_WAIT;
 use crate::socket::attendance::Attendance;
 use crate::socket::state::State;
@@ -140,7 +141,7 @@ enum Source {
 
 struct Polled {
     core: Arc<SocketCore>,
-    /// The socket's epoll set, from when it has one; it is in the poller's.
+    /// The socket's epoll set, from when it has one until it is closed; it is in the poller's.
     attendance: Option<Arc<Attendance>>,
     /// The socket's set can wake the poller's: not while another thread waits in it.
     watched: bool,
@@ -151,11 +152,12 @@ struct Polled {
     ticket: Option<Ticket>,
 }
 
-/// How a poller waits for a socket.
-enum Arming<'a> {
-    /// The calling thread sleeps and reads the connections itself.
-    Thread,
-    /// A task sleeps; the I/O thread reads.
+/// Who sleeps, and how it is woken.
+#[derive(Clone, Copy)]
+enum Sleeper<'a> {
+    /// The calling thread, which reads the connections itself.
+    Thread(&'a Waker),
+    /// A task; the I/O thread reads.
     Task(&'a Waker),
 }
 
@@ -180,9 +182,7 @@ impl Poller {
         let failed = |error| Error::io("making a poller", error);
         let (epoll, wake) = (Epoll::new().map_err(failed)?, EventFd::new().map_err(failed)?);
         // Edge triggered: each write is an event of its own, and nobody needs to clear it.
-        epoll
-            .add(wake.as_fd(), WAKE, sys::Interest::IN | sys::Interest::ET)
-            .map_err(failed)?;
+        epoll.add(wake.as_fd(), WAKE, sys::Interest::IN | sys::Interest::ET).map_err(failed)?;
         let (written, notified) = (AtomicBool::new(false), AtomicBool::new(false));
         let signal = Arc::new(Signal { wake, written, notified });
         Ok(Poller {
@@ -347,7 +347,7 @@ impl Poller {
         let mut any = self.look()?;
         loop {
             let sleeps = !any && left != Some(Duration::ZERO);
-            let may_sleep = sleeps && self.arm()?;
+            let may_sleep = sleeps && self.arm();
             let limit = if may_sleep { left } else { Some(Duration::ZERO) };
             let slept = self.epoll.wait(&mut self.found, limit);
             let was_notified = self.signal.take_notice();
@@ -391,32 +391,30 @@ impl Poller {
                 }
                 Source::Fd { .. } => {}
                 Source::Socket(polled) => {
-                    entry.ready = polled.look(entry.interest)?;
+                    entry.ready = polled.look(entry.interest, &self.epoll, slot)?;
                     any |= entry.ready.is_any();
-                    polled.adopt(&self.epoll, slot)?;
                 }
             }
         }
         Ok(any)
     }
 
-    /// Registers with every socket. False if one of them turned out to have something.
-    fn arm(&mut self) -> Result<bool> {
+    /// Registers with every socket. False if there is no need to sleep.
+    fn arm(&mut self) -> bool {
+        // First the flag, then the looks: whoever wakes us after our look writes again.
         self.signal.written.swap(false, Ordering::SeqCst);
         if self.signal.notified.load(Ordering::SeqCst) {
-            return Ok(false);
+            return false;
         }
-        let mut quiet = true;
         for (slot, entry) in self.entries.iter_mut().enumerate() {
             let Some(entry) = entry else { continue };
             let Source::Socket(polled) = &mut entry.source else { continue };
-            quiet = polled.arm(entry.interest, &self.waker, &Arming::Thread);
-            if !quiet {
-                break;
+            if !polled.arm(entry.interest, Sleeper::Thread(&self.waker)) {
+                return false;
             }
             polled.watch(&self.epoll, slot, polled.parked);
         }
-        Ok(quiet)
+        true
     }
 
     /// Notes ready descriptors down and carries out what the sockets' sets found. Returns whether
@@ -448,7 +446,8 @@ impl Poller {
     fn disarm(&mut self) {
         for entry in self.entries.iter_mut().flatten() {
             if let Source::Socket(polled) = &mut entry.source {
-                polled.disarm();
+                // The look that follows passes on what was not used.
+                let _ = polled.disarm();
             }
         }
     }
@@ -479,40 +478,36 @@ impl Poller {
 
 impl Polled {
     /// What is ready on the socket. Others that wait for it and could go on are woken.
-    fn look(&mut self, interest: Interest) -> Result<Found> {
+    fn look(&mut self, interest: Interest, epoll: &Epoll, slot: usize) -> Result<Found> {
         let was_parked = std::mem::take(&mut self.was_parked);
         let mut state = match self.core.enter() {
             Ok(state) => state,
             Err(Error::Terminated) => return Err(Error::Terminated),
-            Err(_) => return Ok(Found { error: true, ..Found::default() }),
+            Err(_) => {
+                // What lingers is the I/O thread's business alone.
+                if let Some(attendance) = self.attendance.take() {
+                    let _ = epoll.delete(attendance.as_fd());
+                }
+                return Ok(Found { error: true, ..Found::default() });
+            }
         };
         state.pipes.turn_around();
         let ready = ready(&mut state, interest);
-        if self.attendance.is_none() {
-            self.attendance.clone_from(&state.pipes.attendance);
-        }
+        let set = state.pipes.attendance.clone().filter(|_| self.attendance.is_none());
         if was_parked {
             // Another that waits must take this thread's place in the socket's set.
             self.core.waiters.wake_one_locked(WaitInterest::ALL);
         }
         self.core.leave(state);
-        Ok(ready)
-    }
-
-    /// Puts the socket's set into the poller's, once there is one.
-    fn adopt(&mut self, epoll: &Epoll, slot: usize) -> Result<()> {
-        if let Some(attendance) = &self.attendance
-            && !self.watched
-        {
-            let added = match epoll.add(attendance.as_fd(), slot as u64, sys::Interest::IN) {
-                Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(()),
-                added => added,
-            };
+        if let Some(set) = set {
+            let added = epoll.add(set.as_fd(), slot as u64, sys::Interest::IN);
             added.map_err(|error| Error::io(DOING, error))?;
-            self.watch(epoll, slot, true);
+            self.attendance = Some(set);
             self.watched = true;
+        } else if !self.watched && self.attendance.as_ref().is_some_and(|set| !set.is_parked()) {
+            self.watch(epoll, slot, true);
         }
-        Ok(())
+        Ok(ready)
     }
 
     /// While another thread waits in the socket's set, that thread alone fetches from it: a
@@ -529,22 +524,22 @@ impl Polled {
     }
 
     /// Registers with the socket, then looks again. False if there is no need to sleep.
-    fn arm(&mut self, interest: Interest, waker: &Waker, how: &Arming<'_>) -> bool {
+    fn arm(&mut self, interest: Interest, sleeper: Sleeper<'_>) -> bool {
         let Ok(mut state) = self.core.enter() else { return false };
-        // A first connection may have come since the last look; its set is adopted at the next.
+        // Its first connection may have come since the last look; the next one adds its set.
         if self.attendance.is_none() && state.pipes.attendance.is_some() {
             self.core.leave(state);
             return false;
         }
-        let waker = match how {
-            Arming::Thread => {
+        let waker = match sleeper {
+            Sleeper::Thread(waker) => {
                 self.parked = self.attendance.as_ref().is_some_and(|set| set.begin_park());
                 waker
             }
-            Arming::Task(waker) => waker,
+            Sleeper::Task(waker) => waker,
         };
         self.ticket = Some(self.core.waiters.register(of_socket(interest), waker));
-        if let Arming::Task(_) = how {
+        if let Sleeper::Task(_) = sleeper {
             self.core.rearm(&state);
         }
         let quiet = !ready(&mut state, interest).is_any() && !self.core.has_news();
@@ -567,20 +562,25 @@ impl Polled {
             let mut state = self.core.lock();
             state.dispatch(events);
             self.core.leave(state);
+            if self.core.has_news()
+                && let (Some(io), socket) = (self.core.io(), self.core.clone())
+            {
+                // Closed meanwhile, and this may have been its last connection: only the I/O
+                // thread ends a socket.
+                io.post(IoCommand::Timer { socket });
+            }
         }
     }
 
-    /// Leaves the socket's list. The next look passes a wake-up on that was not used.
-    fn disarm(&mut self) {
+    /// Leaves the socket's list. True if a wake-up came, which a look or `leave` must pass on.
+    fn disarm(&mut self) -> bool {
         if let Some(attendance) = &self.attendance
             && std::mem::take(&mut self.parked)
         {
             attendance.end_park();
             self.was_parked = true;
         }
-        if let Some(ticket) = self.ticket.take() {
-            let _ = self.core.waiters.cancel(ticket);
-        }
+        self.ticket.take().is_some_and(|ticket| self.core.waiters.cancel(ticket))
     }
 }
 

@@ -167,6 +167,13 @@ impl Readiness {
     }
 }
 
+// SAFETY: `list` owns its events, and `add` and `modify` take tokens as numbers only: none of the
+// pointers that an event's data could hold is ever stored in one or read from one.
+unsafe impl Send for Events {}
+
+// SAFETY: as above, and through a shared reference the list can only be read.
+unsafe impl Sync for Events {}
+
 impl Events {
     /// Room for `capacity` results (at least one); 12 bytes each.
     #[must_use]
