@@ -1,3 +1,6 @@
+//! The hello world of the front page: a server that replies and a client that asks, here on one
+//! thread. Usually they are two programs, and neither cares which is started first.
+
 use oxmq::{Context, Rep, Req};
 
 fn main() -> oxmq::Result<()> {

@@ -265,19 +265,6 @@ impl<K: Splits> Socket<K> {
     }
 }
 
-impl<K: Splits> Socket<Sending<K>> {
-    /// Joins two halves to the socket they were.
-    ///
-    /// # Errors
-    /// Gives both back if they are not halves of the same socket.
-    pub fn join(
-        self,
-        other: Socket<Receiving<K>>,
-    ) -> std::result::Result<Socket<K>, (Socket<Sending<K>>, Socket<Receiving<K>>)> {
-        if Arc::ptr_eq(&self.engine, &other.engine) { Ok(self.cast()) } else { Err((self, other)) }
-    }
-}
-
 impl<K: Kind> fmt::Debug for Socket<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.engine.fmt(f)

@@ -138,10 +138,8 @@ impl<K: Routes + Receives> Socket<K> {
     ///
     /// # Errors
     /// As [`Socket::recv_async`].
-    pub fn recv_from_async(
-        &self,
-    ) -> impl Future<Output = Result<(RoutingId, Message)>> + Send + use<'_, K> {
-        async move { self.engine().recv_async().await.map(apart) }
+    pub async fn recv_from_async(&self) -> Result<(RoutingId, Message)> {
+        self.engine().recv_async().await.map(apart)
     }
 }
 

@@ -1,0 +1,42 @@
+//! Async sockets under smol: the two halves of a DEALER in two tasks of one thread, with a ROUTER
+//! in a third. The same code runs on any executor.
+
+use oxmq::{Context, Dealer, Error, Router};
+
+const MESSAGES: usize = 500;
+
+async fn echo(router: Router) -> oxmq::Result<()> {
+    loop {
+        match router.recv_from_async().await {
+            Ok((peer, message)) => router.send_to_async(peer, message).await?,
+            Err(Error::Terminated) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn main() -> oxmq::Result<()> {
+    let executor = smol::LocalExecutor::new();
+    smol::block_on(executor.run(async {
+        let (context, others) = (Context::new(), Context::new());
+        let router = Router::new(&others)?;
+        let endpoint = router.bind("tcp://127.0.0.1:*")?;
+        let router = executor.spawn(echo(router));
+
+        let dealer = Dealer::new(&context)?;
+        dealer.connect(&endpoint)?;
+        let (sender, receiver) = dealer.split();
+        let sending = executor.spawn(async move {
+            for number in 0..MESSAGES {
+                sender.send_async(number.to_string()).await?;
+            }
+            Ok::<_, Error>(())
+        });
+        for number in 0..MESSAGES {
+            assert_eq!(receiver.recv_async().await?, [number.to_string()]);
+        }
+        sending.await?;
+        others.shutdown();
+        router.await
+    }))
+}
