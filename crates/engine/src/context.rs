@@ -264,9 +264,15 @@ impl ContextCore {
             return Err(Error::AddressInUse { endpoint: format!("inproc://{name}") });
         }
         let Some(id) = socket.upgrade().map(|socket| socket.id) else { return Err(Error::Closed) };
+        let mut gone = Vec::new();
         let mut at = 0;
         while at < registry.pending.len() {
             let pending = &registry.pending[at];
+            if pending.link.peer_is_gone() && pending.link.rx.is_empty() {
+                // Its socket was closed or disconnected, and left nothing to deliver.
+                gone.push(registry.pending.remove(at));
+                continue;
+            }
             if pending.name != name || !info.socket_type.accepts(pending.peer.socket_type) {
                 at += 1;
                 continue;
@@ -277,6 +283,8 @@ impl ContextCore {
             attach(Command::Attach { link: pending.link, peer: pending.peer });
         }
         registry.names.insert(name.to_owned(), InprocName { socket, id, info });
+        drop(registry);
+        drop(gone);
         Ok(())
     }
 
@@ -296,6 +304,10 @@ impl ContextCore {
             .get(name)
             .and_then(|bound| bound.socket.upgrade().map(|socket| (socket, bound.info.clone())));
         let Some((socket, peer)) = bound else {
+            let (done, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut registry.pending)
+                .into_iter()
+                .partition(|p| p.link.peer_is_gone() && p.link.rx.is_empty());
+            registry.pending = waiting;
             let (link, other) = inproc::pair(&info, None);
             let pipe = attach(link, None);
             registry.pending.push(PendingConnect {
@@ -303,6 +315,8 @@ impl ContextCore {
                 link: Box::new(other),
                 peer: info,
             });
+            drop(registry);
+            drop(done);
             return Ok(pipe);
         };
         // RFC 28 to 31: each socket type talks to certain others only.

@@ -27,8 +27,6 @@ pub use monitor::{Event, EventKind, Monitor};
 pub use oxmq_message::{Message, Meta, Msg};
 pub use oxmq_zmtp::SocketType;
 pub use poller::{Interest, Notifier, PollEvent, Poller, WaitAsync};
-pub use proxy::{
-    Proxy, ProxyEnd, ProxyFlow, ProxyHandle, ProxyStatistics, proxy, proxy_steerable,
-};
+pub use proxy::{Proxy, ProxyEnd, ProxyFlow, ProxyHandle, ProxyStatistics, proxy, proxy_steerable};
 pub use socket::{Endpoints, Peers, RawOption, Readiness, Recv, Send, Socket, Wait, WaitFor};
 pub use stats::{Drops, PeerSnapshot, PeerState, SocketSnapshot};

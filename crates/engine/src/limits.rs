@@ -26,11 +26,14 @@ pub(crate) const READ_SPARE_BYTES_MIN: usize = 16 * 1024;
 /// A frame whose body is at least this long is received into an allocation of its own.
 pub(crate) const LARGE_FRAME_BYTES: usize = 64 * 1024;
 
+/// Answers to PINGs kept while the application is in the middle of a multipart message.
+pub(crate) const HELD_ANSWERS_MAX: usize = 1000;
+
 /// Bytes waiting for a peer that does not read, beyond which its PINGs are not answered.
 pub(crate) const UNREAD_ANSWERS_BYTES_MAX: usize = 64 * 1024;
 
 /// Most bytes one connection may read before the others of its socket get their turn.
-pub(crate) const READ_TURN_BYTES: usize = 256 * 1024;
+pub(crate) const READ_TURN_BYTES: usize = 1024 * 1024;
 
 /// A socket with more connections than this gives each read buffer back once it is drained, so
 /// that an idle connection costs only its state.
@@ -97,6 +100,10 @@ pub(crate) const PROXY_HOLD_SLICE: Duration = Duration::from_millis(50);
 
 /// Longest an infinite linger may hold up the drop of a context.
 pub(crate) const DROP_LINGER_MAX: Duration = Duration::from_secs(30);
+
+/// Notifications of peers that a ROUTER or STREAM holds for a reader that does not read; older
+/// ones are dropped.
+pub(crate) const PEER_NOTICES_MAX: usize = 100_000;
 
 const _: () = assert!(READ_SPARE_BYTES_MIN < READ_SLAB_BYTES);
 const _: () = assert!(LARGE_FRAME_BYTES < READ_SLAB_BYTES);

@@ -237,11 +237,9 @@ impl Loop {
     }
 
     pub(super) fn disconnect(&mut self, token: u64, lingers: bool) {
-        let established =
-            self.session(token).is_some_and(|s| matches!(s.stage, Stage::Established));
-        if !lingers || established {
-            // What lingers on a connection needs no session; without one, the session goes on
-            // until the pipe's deadline.
+        if !lingers {
+            // While a pipe lingers the session goes on: it may need another connection. The
+            // pipe's end ends it.
             self.entries.remove(&token);
         }
     }

@@ -101,6 +101,8 @@ pub(super) fn run(handle: IoHandle, options: &ContextOptions, name: &str) {
         this.flush();
         this.check_leases();
     }
+    // Commands refer to sockets, and those to this mailbox.
+    this.handle.shared.mailbox.drain(&mut this.commands);
 }
 
 /// Applies what the options ask of I/O threads. What the process may not do is left undone, as
@@ -251,7 +253,11 @@ impl Loop {
 
     fn socket_ready(&mut self, token: u64) {
         let Some(Entry::Socket(watched)) = self.entries.get_mut(&token) else { return };
-        if watched.attendance.is_held() {
+        let socket = watched.socket.clone();
+        // Under the lock, as callers take the lease under it: an event fetched here while one
+        // goes to sleep could be the signal that was to wake it.
+        let mut state = socket.lock();
+        if watched.attendance.is_held() || watched.attendance.is_parked() {
             // A caller attends: stop watching until it stays away for a tick.
             self.handle.watch(&watched.attendance, token, false);
             watched.visits = watched.attendance.visits();
@@ -264,12 +270,10 @@ impl Loop {
             }
             return;
         }
-        let socket = watched.socket.clone();
         let found = watched.attendance.wait(&mut self.socket_events, Some(Duration::ZERO));
         if found.unwrap_or(0) == 0 {
             return;
         }
-        let mut state = socket.lock();
         state.dispatch(&self.socket_events);
         self.finish(&socket, state);
     }
@@ -296,7 +300,10 @@ impl Loop {
                 continue;
             }
             watched.leased = false;
+            let socket = watched.socket.clone();
+            let state = socket.lock();
             watched.attendance.release();
+            drop(state);
             self.handle.watch(&watched.attendance, token, true);
         }
         self.next_lease_tick = (!still_leased.is_empty()).then(|| Instant::now() + LEASE_TICK);

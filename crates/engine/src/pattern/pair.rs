@@ -1,5 +1,7 @@
 //! PAIR: an exclusive link between two peers. RFC 31.
 
+use std::collections::VecDeque;
+
 use oxmq_message::Msg;
 
 use super::Pattern;
@@ -12,9 +14,23 @@ use crate::pipe::table::Pipes;
 pub(crate) struct Pair {
     /// The pipe in use.
     pipe: Option<PipeId>,
-    /// A pipe whose peer is gone and whose messages are still to be received.
-    draining: Option<PipeId>,
-    mid_message: bool,
+    /// Pipes whose peers are gone and whose messages are still to be received, oldest first.
+    draining: VecDeque<PipeId>,
+    /// A message has been begun, on this pipe; `None`: it went away, and the rest is dropped.
+    sending: Option<Option<PipeId>>,
+}
+
+impl Pair {
+    /// The pipe the next part comes from: what peers that are gone have left comes first.
+    fn readable_pipe(&self, pipes: &mut Pipes) -> Option<PipeId> {
+        self.draining.iter().copied().chain(self.pipe).find(|id| pipes.has_message(*id))
+    }
+
+    fn forget_sending(&mut self, id: PipeId) {
+        if self.sending == Some(Some(id)) {
+            self.sending = Some(None);
+        }
+    }
 }
 
 impl Pattern for Pair {
@@ -37,19 +53,17 @@ impl Pattern for Pair {
     fn gone(&mut self, _pipes: &mut Pipes, id: PipeId) {
         if self.pipe == Some(id) {
             self.pipe = None;
-            self.draining = Some(id);
-            self.mid_message = false;
+            self.draining.push_back(id);
         }
+        self.forget_sending(id);
     }
 
     fn removed(&mut self, _pipes: &mut Pipes, id: PipeId) {
         if self.pipe == Some(id) {
             self.pipe = None;
-            self.mid_message = false;
         }
-        if self.draining == Some(id) {
-            self.draining = None;
-        }
+        self.draining.retain(|pipe| *pipe != id);
+        self.forget_sending(id);
     }
 
     fn readable(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
@@ -59,32 +73,35 @@ impl Pattern for Pair {
     fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()> {
         // RFC 31 §2: "SHALL block on sending, or return a suitable error, when it has no
         // connected peer".
-        let id = self.pipe.ok_or(Error::WouldBlock)?;
-        if !self.mid_message && !pipes.has_room(id) {
-            return Err(Error::WouldBlock);
-        }
+        let id = match self.sending {
+            Some(id) => id,
+            None => {
+                let id = self.pipe.ok_or(Error::WouldBlock)?;
+                if !pipes.has_room(id) {
+                    return Err(Error::WouldBlock);
+                }
+                Some(id)
+            }
+        };
         let more = part.more();
-        self.mid_message = more;
-        pipes.push(id, part.take(), more);
+        self.sending = more.then_some(id);
+        let part = part.take();
+        if let Some(id) = id {
+            pipes.push(id, part, more);
+        }
         Ok(())
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
-        for id in [self.draining, self.pipe].into_iter().flatten() {
-            if pipes.has_message(id)
-                && let Some(msg) = pipes.pop(id)
-            {
-                return Ok(msg);
-            }
-        }
-        Err(Error::WouldBlock)
+        let id = self.readable_pipe(pipes).ok_or(Error::WouldBlock)?;
+        pipes.pop(id).ok_or(Error::WouldBlock)
     }
 
     fn has_in(&mut self, pipes: &mut Pipes) -> bool {
-        [self.draining, self.pipe].into_iter().flatten().any(|id| pipes.has_message(id))
+        self.readable_pipe(pipes).is_some()
     }
 
     fn has_out(&mut self, pipes: &mut Pipes) -> bool {
-        self.pipe.is_some_and(|id| self.mid_message || pipes.has_room(id))
+        self.sending.is_some() || self.pipe.is_some_and(|id| pipes.has_room(id))
     }
 }

@@ -8,6 +8,7 @@ use oxmq_message::Msg;
 use super::fair_queue::FairQueue;
 use super::{Pattern, hello, probe};
 use crate::error::{Error, Result};
+use crate::limits::PEER_NOTICES_MAX;
 use crate::pipe::PipeId;
 use crate::pipe::table::{Loss, Pipes};
 
@@ -45,6 +46,8 @@ pub(crate) struct Router {
     receiving: Receiving,
     /// Notifications that wait: whose they are, and whether a `disconnect_msg` is their body.
     notices: VecDeque<(Vec<u8>, bool)>,
+    /// The pipe that had no room for the last send that was refused.
+    full: Option<PipeId>,
 }
 
 impl Default for Router {
@@ -57,6 +60,7 @@ impl Default for Router {
             sending: Sending::Address,
             receiving: Receiving::Nothing,
             notices: VecDeque::new(),
+            full: None,
         }
     }
 }
@@ -96,9 +100,15 @@ impl Router {
                 pipes.lost.push((old, Loss::Refused("another peer took its routing id over")));
             }
         }
-        self.peers.retain(|_, pipe| *pipe != id);
         self.peers.insert(name, id);
         Ok(())
+    }
+
+    fn note(&mut self, peer: Vec<u8>, with_msg: bool) {
+        if self.notices.len() >= PEER_NOTICES_MAX {
+            self.notices.pop_front();
+        }
+        self.notices.push_back((peer, with_msg));
     }
 
     fn forget(&mut self, pipes: &mut Pipes, id: PipeId) {
@@ -112,22 +122,30 @@ impl Router {
         }
     }
 
+    /// There is no such peer: refused is not dropped, the caller still has the message.
+    fn unroutable(pipes: &mut Pipes, mandatory: bool) -> Result<Sending> {
+        if mandatory {
+            return Err(Error::HostUnreachable);
+        }
+        pipes.drops.unroutable += 1;
+        Ok(Sending::Dropped)
+    }
+
     /// Chooses the pipe that a routing id stands for.
     fn address(&mut self, pipes: &mut Pipes, part: &Msg) -> Result<Sending> {
         let mandatory = pipes.options.router_mandatory;
         let Some(id) = self.peers.get(part.as_slice()).copied() else {
             // RFC 28 §6: "SHALL silently drop messages that it cannot route".
-            pipes.drops.unroutable += 1;
-            return if mandatory { Err(Error::HostUnreachable) } else { Ok(Sending::Dropped) };
+            return Self::unroutable(pipes, mandatory);
         };
         if pipes.has_room(id) {
             return Ok(Sending::To(id));
         }
         if !pipes.is_open(id) {
-            pipes.drops.unroutable += 1;
-            return if mandatory { Err(Error::HostUnreachable) } else { Ok(Sending::Dropped) };
+            return Self::unroutable(pipes, mandatory);
         }
         if mandatory {
+            self.full = Some(id);
             return Err(Error::WouldBlock);
         }
         pipes.drops.high_water_mark += 1;
@@ -156,7 +174,7 @@ impl Pattern for Router {
         if pipes.options.router_notify.connect
             && let Some(pipe) = pipes.peek(id)
         {
-            self.notices.push_back((pipe.routing_id.clone(), false));
+            self.note(pipe.routing_id.clone(), false);
         }
         Ok(())
     }
@@ -166,11 +184,12 @@ impl Pattern for Router {
         if self.peers.get(&pipe.routing_id) != Some(&id) {
             return;
         }
+        let name = pipe.routing_id.clone();
         if pipes.options.router_notify.disconnect {
-            self.notices.push_back((pipe.routing_id.clone(), false));
+            self.note(name.clone(), false);
         }
         if !pipes.options.disconnect_msg.is_empty() {
-            self.notices.push_back((pipe.routing_id.clone(), true));
+            self.note(name, true);
         }
     }
 
@@ -180,6 +199,7 @@ impl Pattern for Router {
 
     fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
         self.forget(pipes, id);
+        self.full = self.full.filter(|full| *full != id);
         self.queue.remove(pipes, id);
         if self.receiving == Receiving::Body(id) {
             self.receiving = Receiving::Nothing;
@@ -264,7 +284,9 @@ impl Pattern for Router {
         if !pipes.options.router_mandatory || self.sending != Sending::Address {
             return true;
         }
-        let ids: Vec<PipeId> = self.peers.values().copied().collect();
-        ids.into_iter().any(|id| pipes.has_room(id))
+        if let Some(full) = self.full.filter(|id| pipes.is_open(*id)) {
+            return pipes.has_room(full);
+        }
+        self.peers.values().any(|id| pipes.has_room(*id))
     }
 }

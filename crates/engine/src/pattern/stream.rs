@@ -9,21 +9,24 @@ use super::Pattern;
 use super::fair_queue::FairQueue;
 use super::router::automatic_id;
 use crate::error::{Error, Result};
+use crate::limits::PEER_NOTICES_MAX;
 use crate::pipe::PipeId;
-use crate::pipe::table::{Loss, Pipes};
+use crate::pipe::table::Pipes;
 
 /// Where the message being sent goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sending {
     Address,
     To(PipeId),
+    /// The connection went away after it was addressed.
+    Dropped,
 }
 
 /// What the next part received is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Receiving {
     Address,
-    Data,
+    Data(PipeId),
     /// The empty body of a notification.
     Notification,
 }
@@ -37,6 +40,8 @@ pub(crate) struct Raw {
     receiving: Receiving,
     /// Connections made (true) and lost that are still to be told, as empty messages.
     notices: VecDeque<(Vec<u8>, bool)>,
+    /// The pipe that had no room for the last send that was refused.
+    full: Option<PipeId>,
 }
 
 impl Default for Raw {
@@ -48,11 +53,19 @@ impl Default for Raw {
             sending: Sending::Address,
             receiving: Receiving::Address,
             notices: VecDeque::new(),
+            full: None,
         }
     }
 }
 
 impl Raw {
+    fn note(&mut self, peer: Vec<u8>, made: bool) {
+        if self.notices.len() >= PEER_NOTICES_MAX {
+            self.notices.pop_front();
+        }
+        self.notices.push_back((peer, made));
+    }
+
     fn forget(&mut self, pipes: &mut Pipes, id: PipeId) {
         if let Some(pipe) = pipes.peek(id)
             && self.peers.get(&pipe.routing_id) == Some(&id)
@@ -76,7 +89,7 @@ impl Pattern for Raw {
         if pipes.options.stream_notify
             && let Some(pipe) = pipes.peek(id)
         {
-            self.notices.push_back((pipe.routing_id.clone(), true));
+            self.note(pipe.routing_id.clone(), true);
         }
         Ok(())
     }
@@ -86,7 +99,7 @@ impl Pattern for Raw {
             && let Some(pipe) = pipes.peek(id)
         {
             // Told behind the data that came before: see `recv`.
-            self.notices.push_back((pipe.routing_id.clone(), false));
+            self.note(pipe.routing_id.clone(), false);
         }
     }
 
@@ -98,8 +111,12 @@ impl Pattern for Raw {
         self.forget(pipes, id);
         self.queue.remove(pipes, id);
         if self.sending == Sending::To(id) {
-            self.sending = Sending::Address;
+            self.sending = Sending::Dropped;
         }
+        if self.receiving == Receiving::Data(id) {
+            self.receiving = Receiving::Address;
+        }
+        self.full = self.full.filter(|full| *full != id);
     }
 
     fn readable(&mut self, pipes: &mut Pipes, id: PipeId) {
@@ -118,18 +135,22 @@ impl Pattern for Raw {
                 }
                 let id = *self.peers.get(part.as_slice()).ok_or(Error::HostUnreachable)?;
                 if !pipes.has_room(id) {
+                    self.full = Some(id);
                     return Err(Error::WouldBlock);
                 }
                 part.take();
                 self.sending = Sending::To(id);
+            }
+            Sending::Dropped => {
+                self.sending = Sending::Address;
+                part.take();
             }
             Sending::To(id) => {
                 self.sending = Sending::Address;
                 let data = part.take();
                 if data.is_empty() {
                     // An empty body closes the connection, once what was sent is out.
-                    pipes.flush(id);
-                    pipes.lost.push((id, Loss::Refused("closed by the application")));
+                    pipes.closing.push(id);
                 } else {
                     pipes.push(id, data, false);
                 }
@@ -144,7 +165,7 @@ impl Pattern for Raw {
                 self.receiving = Receiving::Address;
                 return Ok(Msg::new());
             }
-            Receiving::Data => {
+            Receiving::Data(_) => {
                 self.receiving = Receiving::Address;
                 let (_, mut msg) = self.queue.recv(pipes).ok_or(Error::WouldBlock)?;
                 msg.set_more(false);
@@ -166,7 +187,7 @@ impl Pattern for Raw {
                 Msg::from_slice(&peer)
             }
             (None, Some(id), Some(name)) => {
-                self.receiving = Receiving::Data;
+                self.receiving = Receiving::Data(id);
                 let mut address = Msg::from_slice(&name);
                 pipes.mark_with_meta(id, &mut address);
                 address
@@ -183,7 +204,7 @@ impl Pattern for Raw {
             || self.queue.next(pipes).is_some()
     }
 
-    fn has_out(&mut self, _pipes: &mut Pipes) -> bool {
-        true
+    fn has_out(&mut self, pipes: &mut Pipes) -> bool {
+        self.full.is_none_or(|id| pipes.has_room(id))
     }
 }

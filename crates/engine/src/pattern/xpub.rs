@@ -37,6 +37,8 @@ pub(crate) struct XPub {
     /// Pipes in the middle of a message of their own.
     mid_receive: Vec<PipeId>,
     encoded: Vec<u8>,
+    /// With `xpub_nodrop`: the pipe that had no room for the last send that was refused.
+    full: Option<PipeId>,
 }
 
 impl XPub {
@@ -52,6 +54,7 @@ impl XPub {
             last_pipe: None,
             mid_receive: Vec::new(),
             encoded: Vec::new(),
+            full: None,
         }
     }
 
@@ -150,6 +153,7 @@ impl XPub {
                 self.targets.push(id);
             } else if pipes.options.xpub_nodrop && pipes.is_open(id) {
                 self.targets.clear();
+                self.full = Some(id);
                 return Err(Error::WouldBlock);
             } else if let Some(counters) = pipes.counters(id) {
                 counters.dropped += 1;
@@ -266,6 +270,7 @@ impl Pattern for XPub {
 
     fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
         self.disconnected(pipes, id);
+        self.full = self.full.filter(|full| *full != id);
         self.unread.retain(|p| *p != id);
     }
 
@@ -313,8 +318,8 @@ impl Pattern for XPub {
         !self.pending.is_empty()
     }
 
-    fn has_out(&mut self, _pipes: &mut Pipes) -> bool {
-        true
+    fn has_out(&mut self, pipes: &mut Pipes) -> bool {
+        self.mid_message || self.full.is_none_or(|id| !pipes.is_open(id) || pipes.has_room(id))
     }
 
     fn subscribe(&mut self, pipes: &mut Pipes, topic: &[u8]) -> Result<()> {

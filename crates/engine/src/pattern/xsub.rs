@@ -19,8 +19,9 @@ pub(crate) struct XSub {
     pipes_open: Vec<PipeId>,
     /// A wanted message that `has_in` has found already.
     found: Option<Msg>,
-    /// A message is being sent, to these pipes.
+    /// A message is being sent, to these pipes; whether a part of it went out as it is.
     mid_send: bool,
+    as_it_is: bool,
     targets: Vec<PipeId>,
 }
 
@@ -33,6 +34,7 @@ impl XSub {
             pipes_open: Vec::new(),
             found: None,
             mid_send: false,
+            as_it_is: false,
             targets: Vec::new(),
         }
     }
@@ -118,7 +120,8 @@ impl Pattern for XSub {
         }
         let part = part.take();
         let more = part.more();
-        let may_subscribe = !self.mid_send || !pipes.options.only_first_subscribe;
+        let may_subscribe =
+            !self.as_it_is && (!self.mid_send || !pipes.options.only_first_subscribe);
         if !self.mid_send {
             self.choose(pipes);
         }
@@ -131,6 +134,7 @@ impl Pattern for XSub {
                 for id in &self.targets {
                     pipes.push(*id, part.clone(), more);
                 }
+                self.as_it_is = more;
             }
         }
         Ok(())

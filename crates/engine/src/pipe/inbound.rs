@@ -16,8 +16,8 @@ use oxmq_zmtp::{FrameHeader, Framing, ProtocolError};
 
 use super::outbound::Wire;
 use crate::limits::{
-    COMMAND_BYTES_MAX, LARGE_FRAME_BYTES, READ_SLAB_BYTES, READ_SPARE_BYTES_MIN, READ_TURN_BYTES,
-    STREAM_CHUNK_BYTES,
+    COMMAND_BYTES_MAX, LARGE_FRAME_BYTES, READ_SLAB_BYTES, READ_SLAB_BYTES_MIN,
+    READ_SPARE_BYTES_MIN, READ_TURN_BYTES, STREAM_CHUNK_BYTES,
 };
 use crate::transport::Stream;
 
@@ -51,7 +51,7 @@ pub(crate) type CommandBody = Vec<u8>;
 
 enum Segment {
     /// Whole frames in a buffer that is no longer read into.
-    Frames { slab: Slab, rest: Range<usize> },
+    Frames { slab: Slab, rest: Range<usize>, framing: Framing },
     /// One large frame.
     Large(Msg),
 }
@@ -60,6 +60,7 @@ enum Segment {
 struct Arriving {
     body: Body,
     more: bool,
+    command: bool,
 }
 
 /// See the file's first paragraph.
@@ -74,6 +75,8 @@ pub(crate) struct InQueue {
     /// End of the last whole frame in `slab`.
     scanned: usize,
     arriving: Option<Arriving>,
+    /// Size of the next buffer: a connection with little traffic has a small one.
+    slab_bytes: usize,
     /// Whole messages not yet taken.
     ready: usize,
     /// Parts and bytes of the message whose last frame has not come.
@@ -91,6 +94,7 @@ impl InQueue {
             taken: 0,
             scanned: 0,
             arriving: None,
+            slab_bytes: READ_SLAB_BYTES_MIN,
             ready: 0,
             parts_open: 0,
             bytes_open: 0,
@@ -141,6 +145,9 @@ impl InQueue {
                 Ok(0) => return Err(ReadError::Closed),
                 Ok(n) => {
                     total += n;
+                    if n == wanted {
+                        self.slab_bytes = (self.slab_bytes * 4).min(READ_SLAB_BYTES);
+                    }
                     self.filled(n, meta, commands)?;
                     // A short read has emptied the kernel's buffer: epoll(7), edge triggered. But
                     // no further event tells of an end that is there already.
@@ -173,8 +180,9 @@ impl InQueue {
     /// Sees to it that the current buffer has room: rewinds it, or begins a new one and carries
     /// the partial frame over.
     fn make_room(&mut self, meta: &mut MetaHandle) -> Result<(), ReadError> {
+        let framing = self.framing();
         let Some(slab) = &mut self.slab else {
-            let mut slab = Slab::try_new(READ_SLAB_BYTES).map_err(|_| ReadError::OutOfMemory)?;
+            let mut slab = Slab::try_new(self.slab_bytes).map_err(|_| ReadError::OutOfMemory)?;
             slab.set_meta(meta);
             self.slab = Some(slab);
             self.taken = 0;
@@ -182,31 +190,49 @@ impl InQueue {
             return Ok(());
         };
         let partial = self.scanned..slab.len();
+        let spare_min = READ_SPARE_BYTES_MIN.min(slab.capacity() / 4);
         let drained = self.taken == self.scanned;
+        let rewound_spare = slab.capacity() - partial.len();
         if drained
-            && (partial.is_empty() || slab.capacity() - slab.len() < READ_SPARE_BYTES_MIN)
+            && (partial.is_empty() || slab.capacity() - slab.len() < spare_min)
             && !slab.is_empty()
+            && rewound_spare >= slab.capacity() / 2
+            && slab.capacity() >= self.slab_bytes
             && slab.try_rewind(partial.clone())
         {
             self.taken = 0;
             self.scanned = 0;
             return Ok(());
         }
-        if slab.capacity() - slab.len() >= READ_SPARE_BYTES_MIN {
+        if slab.capacity() - slab.len() >= spare_min && slab.capacity() >= self.slab_bytes {
             return Ok(());
         }
-        let mut fresh = Slab::try_new(READ_SLAB_BYTES).map_err(|_| ReadError::OutOfMemory)?;
+        // A frame that does not fit is at most `LARGE_FRAME_BYTES` long: larger ones have memory
+        // of their own.
+        while self.slab_bytes < 2 * partial.len() {
+            self.slab_bytes *= 2;
+        }
+        let mut fresh = Slab::try_new(self.slab_bytes).map_err(|_| ReadError::OutOfMemory)?;
         fresh.set_meta(meta);
         if !slab.carry_to(partial, &mut fresh) {
             return Err(ReadError::OutOfMemory);
         }
         let old = std::mem::replace(slab, fresh);
         if !drained {
-            self.backlog.push_back(Segment::Frames { slab: old, rest: self.taken..self.scanned });
+            let rest = self.taken..self.scanned;
+            self.backlog.push_back(Segment::Frames { slab: old, rest, framing });
         }
         self.taken = 0;
         self.scanned = 0;
         Ok(())
+    }
+
+    /// How the frames in the present buffer are delimited; raw bytes have none there.
+    fn framing(&self) -> Framing {
+        match self.wire {
+            Wire::Zmtp(framing) => framing,
+            Wire::Raw => Framing::V3,
+        }
     }
 
     /// Takes note of `n` bytes that were put into the spare room.
@@ -219,7 +245,7 @@ impl InQueue {
         if let Some(arriving) = &mut self.arriving {
             arriving.body.advance(n);
             if arriving.body.is_complete() {
-                self.finish_large(meta);
+                self.finish_large(meta, commands);
             }
             return Ok(());
         }
@@ -242,9 +268,13 @@ impl InQueue {
         Ok(())
     }
 
-    fn finish_large(&mut self, meta: &mut MetaHandle) {
+    fn finish_large(&mut self, meta: &mut MetaHandle, commands: &mut Vec<CommandBody>) {
         if let Some(arriving) = self.arriving.take() {
             let Ok(mut msg) = arriving.body.finish() else { return };
+            if arriving.command {
+                commands.push(msg.to_vec());
+                return;
+            }
             msg.set_more(arriving.more);
             meta.attach(&mut msg);
             let more = arriving.more;
@@ -300,16 +330,21 @@ impl InQueue {
 
     /// The rest of this frame goes straight into memory of its own.
     fn begin_large(&mut self, header: &FrameHeader) -> Result<(), ReadError> {
-        if header.more || self.parts_open > 0 {
+        let framing = self.framing();
+        if !header.command && (header.more || self.parts_open > 0) {
             self.check_open(header.body_len)?;
         }
         let Some(slab) = self.slab.take() else { return Ok(()) };
         let start = self.scanned + header.header_len;
         let body = Body::try_new(header.body_len, &slab.filled()[start..])
             .map_err(|_| ReadError::OutOfMemory)?;
-        self.arriving = Some(Arriving { body, more: header.more });
+        self.arriving = Some(Arriving { body, more: header.more, command: header.command });
         if self.taken < self.scanned {
-            self.backlog.push_back(Segment::Frames { slab, rest: self.taken..self.scanned });
+            self.backlog.push_back(Segment::Frames {
+                slab,
+                rest: self.taken..self.scanned,
+                framing,
+            });
         } else {
             self.slab = Some(slab);
             if let Some(slab) = &mut self.slab {
@@ -382,10 +417,9 @@ impl InQueue {
                     self.backlog.pop_front();
                     return Some(msg);
                 }
-                Some(Segment::Frames { slab, rest }) => {
-                    let Wire::Zmtp(framing) = self.wire else { return None };
+                Some(Segment::Frames { slab, rest, framing }) => {
                     let end = rest.end;
-                    if let Some(msg) = next_part(framing, slab, &mut rest.start, end) {
+                    if let Some(msg) = next_part(*framing, slab, &mut rest.start, end) {
                         return Some(msg);
                     }
                     self.backlog.pop_front();
@@ -401,10 +435,15 @@ impl InQueue {
 
     /// A new connection brings frames in this form, behind messages of the old one.
     pub(crate) fn reconnected(&mut self, wire: Wire) {
+        let framing = self.framing();
         if let Some(slab) = self.slab.take()
             && self.taken < self.scanned
         {
-            self.backlog.push_back(Segment::Frames { slab, rest: self.taken..self.scanned });
+            self.backlog.push_back(Segment::Frames {
+                slab,
+                rest: self.taken..self.scanned,
+                framing,
+            });
         }
         self.taken = 0;
         self.scanned = 0;
@@ -415,12 +454,29 @@ impl InQueue {
     /// messages stay.
     pub(crate) fn end(&mut self) {
         self.arriving = None;
+        if self.parts_open > 0 && self.ready > 0 {
+            self.keep_whole();
+        }
         self.parts_open = 0;
         self.bytes_open = 0;
         if self.ready == 0 {
             self.backlog.clear();
             self.slab = None;
         }
+    }
+
+    /// Moves the whole messages out of the buffers, in which parts of another one follow them.
+    fn keep_whole(&mut self) {
+        let ready = self.ready;
+        let mut whole = VecDeque::new();
+        while let Some(msg) = self.pop() {
+            whole.push_back(Segment::Large(msg));
+        }
+        self.backlog = whole;
+        self.ready = ready;
+        self.slab = None;
+        self.taken = 0;
+        self.scanned = 0;
     }
 
     /// Forgets everything; returns how many whole messages that were.

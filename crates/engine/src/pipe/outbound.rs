@@ -191,6 +191,19 @@ impl OutQueue {
         self.release_commands();
     }
 
+    /// A payload by reference is to be written next, or soon; those of an unfinished message do
+    /// not count.
+    fn reference_due(&self) -> bool {
+        self.references
+            .get(self.references_written)
+            .is_some_and(|reference| reference.position <= self.committed)
+    }
+
+    /// Commands that wait for an unfinished message to end.
+    pub(crate) fn held_commands(&self) -> usize {
+        self.held_commands.len()
+    }
+
     /// Writes what is committed, in whole multiples of `quantum` bytes when it is a stream
     /// (0: everything).
     pub(crate) fn write(
@@ -202,8 +215,17 @@ impl OutQueue {
         if wire == Wire::Zmtp(Framing::V1) {
             return self.write_legacy(stream);
         }
+        let written = self.write_frames(stream, quantum);
+        if written.is_err() {
+            // What went before the error must not be sent again on the next connection.
+            self.release_written();
+        }
+        written
+    }
+
+    fn write_frames(&mut self, stream: &Stream, quantum: usize) -> io::Result<Written> {
         loop {
-            let wanted = if self.references.len() > self.references_written {
+            let wanted = if self.reference_due() {
                 self.write_vectored(stream)?
             } else {
                 let pending = (self.committed - self.cursor) as usize;
@@ -221,7 +243,7 @@ impl OutQueue {
                 }
             };
             match wanted {
-                Some(true) if self.references.len() == self.references_written => {
+                Some(true) if !self.reference_due() => {
                     self.release_written();
                     if self.cursor == self.committed || quantum > 0 {
                         return Ok(Written::Drained);
@@ -366,7 +388,8 @@ impl OutQueue {
     /// Drops every whole message of which nothing is written yet, for a newer one to take its
     /// place; returns how many. The queue must not hold an unfinished message.
     pub(crate) fn drop_unwritten(&mut self) -> usize {
-        let begun = self.cursor > self.released || self.reference_offset > 0;
+        let begun =
+            self.cursor > self.released || self.reference_offset > 0 || self.references_written > 0;
         let keep = if begun {
             self.ends.front().map_or(self.released, |e| e.position)
         } else {

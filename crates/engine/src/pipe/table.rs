@@ -16,8 +16,8 @@ use super::inbound::{CommandBody, ReadError};
 use super::outbound::Written;
 use super::{Connection, Counters, Link, Phase, Pipe, PipeId};
 use crate::limits::{
-    FLUSH_BYTES, IDLE_FLUSH_TICKS, INLINE_SENDS, INLINE_SENDS_SPARSE, KEEP_SLAB_CONNECTIONS_MAX,
-    SPARSE_TICK_SENDS, STREAM_PAUSE, UNREAD_ANSWERS_BYTES_MAX,
+    FLUSH_BYTES, HELD_ANSWERS_MAX, IDLE_FLUSH_TICKS, INLINE_SENDS, INLINE_SENDS_SPARSE,
+    KEEP_SLAB_CONNECTIONS_MAX, SPARSE_TICK_SENDS, STREAM_PAUSE, UNREAD_ANSWERS_BYTES_MAX,
 };
 use crate::options::SocketOptions;
 use crate::socket::attendance::Attendance;
@@ -81,6 +81,8 @@ pub(crate) struct Pipes {
     pub(crate) resume: bool,
     /// Heartbeats are due on a grid that begins here.
     epoch: Instant,
+    /// Pipes that the pattern wants closed, once what they hold is sent.
+    pub(crate) closing: Vec<PipeId>,
     /// Draining pipes that have given their last message out.
     drained: Vec<PipeId>,
 }
@@ -108,6 +110,7 @@ impl Pipes {
             sends: 0,
             sends_at_tick: 0,
             commands: Vec::new(),
+            closing: Vec::new(),
             drained: Vec::new(),
             due: None,
             timer_changed: false,
@@ -136,6 +139,8 @@ impl Pipes {
         self.free.push(id.0);
         self.count -= 1;
         self.dirty.retain(|d| *d != id);
+        self.lost.retain(|(l, _)| *l != id);
+        self.notices.retain(|(n, _)| *n != id);
         Some(pipe)
     }
 
@@ -455,13 +460,14 @@ impl Pipes {
     /// the last read and the kernel may have more.
     #[inline]
     pub(crate) fn has_message(&mut self, id: PipeId) -> bool {
+        let congested = self.congested;
         let Some(pipe) = self.pipe(id) else { return false };
         match &mut pipe.link {
             Link::Net(net) => {
                 if net.inq.ready() > 0 {
                     return true;
                 }
-                if !net.connection.as_ref().is_some_and(|c| c.readable) {
+                if congested || !net.connection.as_ref().is_some_and(|c| c.readable) {
                     return false;
                 }
                 self.fill(id);
@@ -518,15 +524,32 @@ impl Pipes {
             && (hwm == 0 || net.inq.ready() < hwm)
     }
 
-    /// Reads a connection to its end and drops what comes: the pipe is being closed.
+    /// Reads a connection for one turn and drops what comes: the pipe is being closed.
     pub(crate) fn discard_input(&mut self, id: PipeId) {
-        loop {
-            let Some(net) = self.pipe(id).and_then(Pipe::net) else { return };
-            net.inq.clear();
-            if !net.connection.as_ref().is_some_and(|c| c.readable) {
-                return;
+        let Some(net) = self.pipe(id).and_then(Pipe::net) else { return };
+        net.inq.clear();
+        if !net.connection.as_ref().is_some_and(|c| c.readable) {
+            return;
+        }
+        self.fill(id);
+        let Some(net) = self.pipe(id).and_then(Pipe::net) else { return };
+        let again = net.inq.ready() > 0 && net.connection.as_ref().is_some_and(|c| c.readable);
+        net.inq.clear();
+        if again {
+            self.watch_again(id);
+        }
+    }
+
+    /// Makes the set report a connection that is ready already once more.
+    fn watch_again(&mut self, id: PipeId) {
+        let Some(pipe) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut) else { return };
+        let generation = pipe.generation;
+        let Some(connection) = pipe.net().and_then(|net| net.connection.as_mut()) else { return };
+        if let Some(attendance) = &self.attendance {
+            let blocked = connection.blocked && !connection.broken;
+            if let Err(error) = attendance.watch_writable(connection, id, generation, blocked) {
+                self.lost.push((id, Loss::Read(ReadError::Io(error))));
             }
-            self.fill(id);
         }
     }
 
@@ -586,6 +609,10 @@ impl Pipes {
         let ttl = self.options.heartbeat_ttl;
         let following = ivl.map(|ivl| self.ping_at(now, ivl));
         let connection = self.connection(id)?;
+        if connection.readable {
+            // Bytes are there that we chose not to read yet: the peer lives.
+            connection.heartbeat.heard(now);
+        }
         let beat = &mut connection.heartbeat;
         let ttl_end = beat.peer_ttl.zip(beat.last_in).map(|(ttl, at)| at + ttl);
         if beat.pong_due.is_some_and(|at| at <= now) || ttl_end.is_some_and(|at| at <= now) {
@@ -620,9 +647,12 @@ impl Pipes {
         let Some(connection) = &mut net.connection else { return };
         let outcome =
             net.inq.read(&connection.stream, hwm, connection.ending, &mut net.meta, &mut commands);
+        let mut again = false;
         match outcome {
             Ok((bytes, more)) => {
                 connection.readable = more;
+                // The turn is over and gave nothing to deliver: come back without a new event.
+                again = more && net.inq.ready() == 0;
                 if bytes > 0 && (heartbeats || connection.heartbeat.peer_ttl.is_some()) {
                     connection.heartbeat.heard(Instant::now());
                 }
@@ -638,6 +668,9 @@ impl Pipes {
                 self.lost.push((id, Loss::Read(error)));
             }
         }
+        if again {
+            self.watch_again(id);
+        }
         for body in commands.drain(..) {
             self.obey(id, &body);
         }
@@ -647,8 +680,9 @@ impl Pipes {
     /// Answers a PING, unless the peer sends PINGs without reading the answers.
     fn answer_ping(&mut self, id: PipeId, context: &[u8]) {
         let stuck = self.pipe(id).and_then(Pipe::net).is_some_and(|net| {
-            net.connection.as_ref().is_some_and(|c| c.blocked)
-                && net.out.backlog_bytes() > UNREAD_ANSWERS_BYTES_MAX
+            net.out.held_commands() > HELD_ANSWERS_MAX
+                || (net.connection.as_ref().is_some_and(|c| c.blocked)
+                    && net.out.backlog_bytes() > UNREAD_ANSWERS_BYTES_MAX)
         });
         if !stuck {
             self.command(id, &Command::Pong { context });

@@ -11,7 +11,7 @@ impl State {
     /// Ends a pipe by the application's wish: what is unsent may still go until the deadline,
     /// what is unread is dropped. `zmq_disconnect(3)`.
     pub(crate) fn release_pipe(&mut self, id: PipeId, linger: Option<Duration>) {
-        let deadline = linger.map(|linger| Instant::now() + linger);
+        let deadline = linger.and_then(|linger| Instant::now().checked_add(linger));
         let Some(pipe) = self.pipes.pipe(id) else { return };
         if pipe.phase != Phase::Open && pipe.phase != Phase::Draining {
             return;
@@ -69,7 +69,9 @@ impl State {
 
     /// Closes the socket's pipes.
     pub(crate) fn close(&mut self, linger: Option<Duration>) {
-        self.life = Life::Closing { deadline: linger.map(|linger| Instant::now() + linger) };
+        self.life = Life::Closing {
+            deadline: linger.and_then(|linger| Instant::now().checked_add(linger)),
+        };
         self.pipes.flush_all();
         for id in self.pipes.ids() {
             self.release_pipe(id, linger);

@@ -9,13 +9,20 @@ use std::time::Instant;
 use oxmq_message::{Meta, MetaHandle};
 use oxmq_zmtp::{Established, Framing, SocketType};
 
-use super::state::{Arrival, Life, State};
+use super::state::{Arrival, EndpointKind, Life, State};
 use crate::io::{IoCommand, SessionId};
 use crate::monitor::EventKind;
 use crate::pipe::inbound::{InQueue, Limits, ReadError};
 use crate::pipe::outbound::{OutQueue, Wire};
 use crate::pipe::table::Loss;
 use crate::pipe::{Connection, Heartbeat, Link, NetLink, Phase, Pipe, PipeId};
+
+/// What becomes of messages a pipe has received when its peer is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    Keep,
+    Drop,
+}
 
 impl State {
     pub(super) fn limits(&self) -> Limits {
@@ -68,6 +75,11 @@ impl State {
         if self.life == Life::Ended || (self.life != Life::Open && session_pipe.is_none()) {
             return Err("the socket is closed");
         }
+        let wanted =
+            |session| self.endpoints.iter().any(|e| e.kind == EndpointKind::Connected { session });
+        if arrival.session.is_some_and(|session| session_pipe.is_none() && !wanted(session)) {
+            return Err("the endpoint was disconnected");
+        }
         let id = match session_pipe {
             Some(id) => id,
             None => {
@@ -86,9 +98,13 @@ impl State {
         let endpoint = arrival.endpoint.clone();
         let remote = arrival.stream.remote_endpoint();
         let is_raw = arrival.established.is_none();
-        if let Err(error) = self.connect_pipe(id, arrival) {
-            self.pipes.lost.push((id, Loss::Write(error)));
-            self.settle();
+        let session = arrival.session;
+        if self.connect_pipe(id, arrival).is_err() {
+            // For want of kernel memory: as if the connection had not come about.
+            match session {
+                Some(session) => self.post(IoCommand::ConnectionLost { session }),
+                None => self.end_pipe(id, Unread::Drop),
+            }
             return Ok(());
         }
         if !is_raw {
@@ -170,6 +186,7 @@ impl State {
         self.changes += 1;
         if let Err(reason) = self.pattern.connected(&mut self.pipes, id) {
             self.pipes.lost.push((id, Loss::Refused(reason)));
+            self.settle();
         }
     }
 
@@ -191,9 +208,14 @@ impl State {
         let Some(pipe) = self.pipes.pipe(id) else { return };
         let endpoint = pipe.endpoint.clone();
         let phase = pipe.phase;
+        let unread = match loss {
+            // What a refused peer has sent is not for the application.
+            Loss::Refused(_) => Unread::Drop,
+            _ => Unread::Keep,
+        };
         let Some(net) = pipe.net() else {
             self.pattern.disconnected(&mut self.pipes, id);
-            self.end_pipe(id);
+            self.end_pipe(id, unread);
             return;
         };
         let Some(connection) = &mut net.connection else { return };
@@ -205,11 +227,18 @@ impl State {
             connection.readable = true;
             connection.ending = true;
             self.attend(id);
-            return;
+            // If the kernel has no end of the connection to give, the error was the end.
+            if self.pipes.connection(id).is_none_or(|connection| connection.readable) {
+                return;
+            }
         }
+        let Some(net) = self.pipes.pipe(id).and_then(Pipe::net) else { return };
         let Some(connection) = net.connection.take() else { return };
         let session = net.session;
         net.inq.end();
+        if unread == Unread::Drop {
+            net.inq.clear();
+        }
         if let Some(attendance) = attendance {
             attendance.forget(&connection.stream);
         }
@@ -226,7 +255,7 @@ impl State {
                 if self.pipes.options.immediate && phase == Phase::Open {
                     // With `immediate`, a pipe without a connection takes no messages.
                     self.sessions.retain(|(s, _)| *s != session);
-                    self.end_pipe(id);
+                    self.end_pipe(id, unread);
                 } else if let Some(pipe) = self.pipes.pipe(id) {
                     pipe.counters.reconnects += 1;
                     if let Some(net) = pipe.net() {
@@ -234,7 +263,12 @@ impl State {
                     }
                 }
             }
-            _ => self.end_pipe(id),
+            session => {
+                if let Some(session) = session {
+                    self.post(IoCommand::Disconnect { session, lingers: false });
+                }
+                self.end_pipe(id, unread);
+            }
         }
     }
 
@@ -280,7 +314,7 @@ impl State {
     }
 
     /// A pipe's peer is gone for good. What it sent stays until it is received.
-    pub(super) fn end_pipe(&mut self, id: PipeId) {
+    pub(super) fn end_pipe(&mut self, id: PipeId, unread: Unread) {
         if self.pipes.peek(id).is_none() {
             return;
         }
@@ -288,20 +322,17 @@ impl State {
             let dropped = net.out.clear() as u64;
             self.pipes.drops.disconnected += dropped;
         }
-        if self.life == Life::Open && self.pipes.has_message(id) {
-            if let Some(pipe) = self.pipes.pipe(id) {
-                pipe.phase = Phase::Draining;
-            }
-            self.pattern.gone(&mut self.pipes, id);
+        let keep = self.life == Life::Open && unread == Unread::Keep && self.pipes.has_message(id);
+        if let Some(pipe) = self.pipes.pipe(id)
+            && pipe.phase == Phase::Open
+        {
+            pipe.phase = Phase::Draining;
+        }
+        self.pattern.gone(&mut self.pipes, id);
+        if keep {
             self.pattern.readable(&mut self.pipes, id);
-            if !self.pipes.has_message(id) {
-                self.remove(id);
-            }
-        } else {
-            if let Some(pipe) = self.pipes.pipe(id) {
-                pipe.phase = Phase::Draining;
-            }
-            self.pattern.gone(&mut self.pipes, id);
+        }
+        if !keep || !self.pipes.has_message(id) {
             self.remove(id);
         }
     }
@@ -338,7 +369,7 @@ impl State {
     /// A session gave up: its pipe ends.
     pub(crate) fn session_ended(&mut self, session: SessionId) {
         if let Some((_, id)) = self.sessions.iter().find(|(s, _)| *s == session).copied() {
-            self.end_pipe(id);
+            self.end_pipe(id, Unread::Keep);
         }
     }
 

@@ -101,7 +101,7 @@ impl Socket {
             listener.as_fd().as_raw_fd()
         };
         state.report(EventKind::Listening { fd }, &resolved, "");
-        core.leave(state);
+        // Asked for under the lock, so that an `unbind` of another thread is asked for later.
         io.post(IoCommand::Listen(Box::new(Listening {
             token,
             socket: core.clone(),
@@ -109,6 +109,7 @@ impl Socket {
             endpoint: resolved.clone(),
             options,
         })));
+        core.leave(state);
         Ok(resolved.to_string())
     }
 
@@ -145,7 +146,6 @@ impl Socket {
         if !options.immediate {
             state.open_session_pipe(session, name.clone());
         }
-        core.leave(state);
         io.post(IoCommand::Connect {
             session,
             socket: core.clone(),
@@ -153,6 +153,7 @@ impl Socket {
             name,
             options: Box::new(options),
         });
+        core.leave(state);
         Ok(())
     }
 

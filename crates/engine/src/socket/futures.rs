@@ -43,6 +43,7 @@ impl Place<'_> {
             }
             state.pipes.turn_around();
             state.settle();
+            self.core.wake_others(&mut state);
             let ticket = self.core.waiters.register(interest, cx.waker());
             // Look a last time: a command that came before we were registered woke nobody.
             if self.core.has_news() {
@@ -52,7 +53,7 @@ impl Place<'_> {
             }
             self.ticket = Some(ticket);
             self.core.rearm(&state);
-            self.core.leave(state);
+            self.core.leave_waiting(state);
             return Poll::Pending;
         }
     }

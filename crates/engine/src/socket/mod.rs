@@ -26,7 +26,7 @@ use oxmq_zmtp::SocketType;
 use self::command::Command;
 pub use self::endpoints::Endpoints;
 pub use self::futures::{Peers, Recv, Send, WaitFor};
-use self::state::State;
+use self::state::{Life, State};
 pub use self::wait::Wait;
 use crate::context::{ContextCore, ContextHandle};
 use crate::error::{Error, Result};
@@ -123,9 +123,18 @@ impl SocketCore {
     #[inline]
     pub(crate) fn leave(&self, mut state: MutexGuard<'_, State>) {
         state.settle();
-        if self.waiters.any(Interest::ALL) {
-            self.wake_ready(&mut state);
-        }
+        let ready = if self.waiters.any(Interest::ALL) {
+            self.ready_for(&mut state)
+        } else {
+            Ready::default()
+        };
+        self.leave_waiting(state);
+        self.wake(ready);
+    }
+
+    /// Gives the lock up with a waiter of one's own registered, which must not be woken by what it
+    /// has just looked at.
+    pub(crate) fn leave_waiting(&self, mut state: MutexGuard<'_, State>) {
         let wants_tick = state.pipes.wants_tick;
         let timer_changed = std::mem::take(&mut state.pipes.timer_changed);
         if wants_tick {
@@ -152,24 +161,46 @@ impl SocketCore {
         self.lock().me.upgrade()
     }
 
-    /// Wakes one who waits for what holds now.
-    fn wake_ready(&self, state: &mut State) {
-        if self.waiters.any(Interest::IN) && state.pattern.has_in(&mut state.pipes) {
-            self.waiters.wake_one_locked(Interest::IN);
-        }
-        if self.waiters.any(Interest::OUT) && state.pattern.has_out(&mut state.pipes) {
-            self.waiters.wake_one_locked(Interest::OUT);
-        }
-        if state.changes != state.changes_told {
-            state.changes_told = state.changes;
-            self.waiters.wake_all_locked(Interest::CHANGE);
-        }
+    /// What others wait for and holds now.
+    fn ready_for(&self, state: &mut State) -> Ready {
+        let ready = Ready {
+            readable: self.waiters.any(Interest::IN) && state.pattern.has_in(&mut state.pipes),
+            writable: self.waiters.any(Interest::OUT) && state.pattern.has_out(&mut state.pipes),
+            changed: std::mem::replace(&mut state.changes_told, state.changes) != state.changes,
+        };
         state.settle();
+        ready
+    }
+
+    /// Wakes those who wait for it. Without the lock, as a waker may drop a task that uses the
+    /// socket.
+    fn wake(&self, ready: Ready) {
+        if ready.readable {
+            self.waiters.wake_one(Interest::IN);
+        }
+        if ready.writable {
+            self.waiters.wake_one(Interest::OUT);
+        }
+        if ready.changed {
+            self.waiters.wake_all(Interest::CHANGE);
+        }
+    }
+
+    /// As the end of `leave` does, for a caller that keeps the lock.
+    pub(crate) fn wake_others(&self, state: &mut State) {
+        if self.waiters.any(Interest::ALL) {
+            let ready = self.ready_for(state);
+            self.wake(ready);
+        }
     }
 
     /// The I/O thread has done something for the socket.
     /// True if the socket has ended with it.
     pub(crate) fn leave_io(&self, mut state: MutexGuard<'_, State>) -> bool {
+        if state.life != Life::Open {
+            // Nobody else carries out what is still asked of a closed socket.
+            state.obey(&self.mailbox);
+        }
         state.settle();
         let ended = state.try_end();
         self.leave(state);
@@ -196,6 +227,14 @@ impl SocketCore {
             }
         }
     }
+}
+
+/// What waiters can be woken for.
+#[derive(Clone, Copy, Default)]
+struct Ready {
+    readable: bool,
+    writable: bool,
+    changed: bool,
 }
 
 /// A ZeroMQ socket of any type, for generic code. All methods may be called from any thread.

@@ -10,6 +10,7 @@ use oxmq_zmtp::{Established, SocketType};
 use super::SocketCore;
 use super::attendance::Attendance;
 use super::command::Command;
+use super::connections::Unread;
 use crate::error::Result;
 use crate::io::{IoCommand, SessionId};
 use crate::monitor::{Event, EventKind, Reporter};
@@ -142,7 +143,7 @@ impl State {
                 );
                 if gone {
                     self.pattern.disconnected(&mut self.pipes, id);
-                    self.end_pipe(id);
+                    self.end_pipe(id, Unread::Keep);
                 }
             }
         }
@@ -165,8 +166,11 @@ impl State {
         if self.life != Life::Open {
             return;
         }
+        let mut link = link;
+        link.learn_peer(peer, self.pipes.options.snd_hwm);
         let id = self.insert(Link::Inproc(link), endpoint.into(), Vec::new());
         self.introduce_inproc(id, peer);
+        self.changes += 1;
     }
 
     /// Makes the pipe of an inproc connect. The peer is known if it is bound already.
@@ -198,7 +202,7 @@ impl State {
         };
         self.pattern.readable(&mut self.pipes, id);
         if gone {
-            self.end_pipe(id);
+            self.end_pipe(id, Unread::Keep);
         }
     }
 
@@ -266,6 +270,7 @@ impl State {
                 }
                 if self.pipes.has_message(id) {
                     self.pattern.readable(&mut self.pipes, id);
+                    self.changes += u64::from(self.pattern.subscribers().is_some());
                 }
             }
             Some(Phase::Lingering { .. } | Phase::Farewell { .. }) => {
@@ -283,6 +288,7 @@ impl State {
         if pipes.lost.is_empty()
             && pipes.notices.is_empty()
             && !pipes.has_drained()
+            && pipes.closing.is_empty()
             && !pipes.resume
         {
             return;
@@ -301,6 +307,11 @@ impl State {
                 for id in self.pipes.ids() {
                     self.attend(id);
                 }
+            }
+            for id in std::mem::take(&mut self.pipes.closing) {
+                let linger = self.pipes.options.linger;
+                self.pattern.disconnected(&mut self.pipes, id);
+                self.release_pipe(id, linger);
             }
             let lost = std::mem::take(&mut self.pipes.lost);
             let done = lost.is_empty() && self.pipes.notices.is_empty();

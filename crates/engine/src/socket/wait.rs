@@ -4,7 +4,7 @@
 //! `attendance`); others, and those of sockets without connections, park. Every waiter registers
 //! before it looks a last time, so that whatever changes after that look wakes it.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use oxmq_pipe::{Interest, Parker};
 use super::SocketCore;
 use super::state::State;
 use crate::error::{Error, Result};
+use crate::io::IoCommand;
 use crate::limits::EVENTS_PER_WAIT;
 use crate::sys::Events;
 
@@ -32,7 +33,17 @@ pub enum Wait {
 }
 
 thread_local! {
-    static EVENTS: RefCell<Events> = RefCell::new(Events::with_capacity(EVENTS_PER_WAIT));
+    /// Lent to one wait at a time: what it carries out may wait on another socket.
+    static EVENTS: Cell<Option<Box<Events>>> = const { Cell::new(None) };
+}
+
+/// Calls `f` with room for events.
+fn with_events<T>(f: impl FnOnce(&mut Events) -> T) -> T {
+    let mut events =
+        EVENTS.take().unwrap_or_else(|| Box::new(Events::with_capacity(EVENTS_PER_WAIT)));
+    let result = f(&mut events);
+    EVENTS.set(Some(events));
+    result
 }
 
 /// When a wait ends.
@@ -85,6 +96,7 @@ impl SocketCore {
                 && Instant::now() >= at
             {
                 let done = op(&mut state);
+                self.hand_on();
                 self.leave(state);
                 return done.map_err(|error| match error {
                     Error::WouldBlock => Error::TimedOut,
@@ -93,7 +105,8 @@ impl SocketCore {
             }
             state = self.sleep(state, interest, deadline)?;
             match op(&mut state) {
-                Err(Error::WouldBlock) => {}
+                // What was done while attending may be what others wait for.
+                Err(Error::WouldBlock) => self.wake_others(&mut state),
                 done => {
                     self.hand_on();
                     self.leave(state);
@@ -144,7 +157,7 @@ impl SocketCore {
             Deadline::At(at) => Some(at.saturating_duration_since(Instant::now())),
             Deadline::Now | Deadline::Never => None,
         };
-        EVENTS.with_borrow_mut(|events| {
+        with_events(|events| {
             // An interrupted wait is a wait that found nothing; other failures cannot happen on
             // a set that lives, and would only make the caller look again.
             let found = attendance.wait(events, timeout).unwrap_or(0);
@@ -163,10 +176,15 @@ impl SocketCore {
         })
     }
 
-    /// A flush tick that is due must be asked for before the thread sleeps.
+    /// What the I/O thread must know before the thread sleeps.
     fn ask_before_sleep(&self, state: &mut State) {
         // `turn_around` has just written what was buffered; what is left waits for the kernel.
         state.pipes.wants_tick = false;
+        if std::mem::take(&mut state.pipes.timer_changed)
+            && let (Some(io), Some(socket)) = (self.io(), state.me.upgrade())
+        {
+            io.post(IoCommand::Timer { socket });
+        }
     }
 
     /// The thread that waited in the epoll set leaves with what it came for: another that waits
@@ -185,7 +203,7 @@ impl SocketCore {
             return;
         }
         attendance.visit();
-        EVENTS.with_borrow_mut(|events| {
+        with_events(|events| {
             if attendance.wait(events, Some(Duration::ZERO)).unwrap_or(0) > 0 {
                 state.dispatch(events);
             }
