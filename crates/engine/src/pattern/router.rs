@@ -35,6 +35,21 @@ enum Receiving {
     DisconnectBody,
 }
 
+/// What a notification says. All but the last have an empty body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NotificationBody {
+    Connected,
+    Disconnected,
+    DisconnectMsg,
+}
+
+/// A peer that came or went, to be told as if it had sent it.
+struct Notification {
+    peer: Vec<u8>,
+    pipe: PipeId,
+    body: NotificationBody,
+}
+
 /// See the file's first paragraph.
 pub(crate) struct Router {
     queue: FairQueue,
@@ -44,8 +59,8 @@ pub(crate) struct Router {
     next_id: u32,
     sending: Sending,
     receiving: Receiving,
-    /// Notifications that wait: whose they are, and whether a `disconnect_msg` is their body.
-    notices: VecDeque<(Vec<u8>, bool)>,
+    /// Notifications that wait.
+    notices: VecDeque<Notification>,
     /// The pipe that had no room for the last send that was refused.
     full: Option<PipeId>,
 }
@@ -97,18 +112,29 @@ impl Router {
             Some(old) => {
                 // The newcomer takes the name over; the old connection is closed.
                 self.forget(pipes, old);
-                pipes.lost.push((old, Loss::Refused("another peer took its routing id over")));
+                pipes.lost.push((old, Loss::Replaced("another peer took its routing id over")));
             }
         }
         self.peers.insert(name, id);
         Ok(())
     }
 
-    fn note(&mut self, peer: Vec<u8>, with_msg: bool) {
+    fn note(&mut self, pipes: &Pipes, pipe: PipeId, body: NotificationBody) {
+        let Some(peer) = pipes.peek(pipe).map(|pipe| pipe.routing_id.clone()) else { return };
         if self.notices.len() >= PEER_NOTICES_MAX {
             self.notices.pop_front();
         }
-        self.notices.push_back((peer, with_msg));
+        self.notices.push_back(Notification { peer, pipe, body });
+    }
+
+    /// Takes the next notification, unless messages of its peer that came before it are still to
+    /// be received.
+    fn next_notice(&mut self, pipes: &mut Pipes) -> Option<Notification> {
+        let first = self.notices.front()?;
+        let of_peer = pipes.peek(first.pipe).is_some_and(|pipe| pipe.routing_id == first.peer);
+        let waits =
+            first.body != NotificationBody::Connected && of_peer && pipes.has_message(first.pipe);
+        if waits { None } else { self.notices.pop_front() }
     }
 
     fn forget(&mut self, pipes: &mut Pipes, id: PipeId) {
@@ -171,10 +197,8 @@ impl Pattern for Router {
         self.identify(pipes, id)?;
         probe(pipes, id);
         hello(pipes, id);
-        if pipes.options.router_notify.connect
-            && let Some(pipe) = pipes.peek(id)
-        {
-            self.note(pipe.routing_id.clone(), false);
+        if pipes.options.router_notify.connect {
+            self.note(pipes, id, NotificationBody::Connected);
         }
         Ok(())
     }
@@ -184,12 +208,11 @@ impl Pattern for Router {
         if self.peers.get(&pipe.routing_id) != Some(&id) {
             return;
         }
-        let name = pipe.routing_id.clone();
         if pipes.options.router_notify.disconnect {
-            self.note(name.clone(), false);
+            self.note(pipes, id, NotificationBody::Disconnected);
         }
         if !pipes.options.disconnect_msg.is_empty() {
-            self.note(name, true);
+            self.note(pipes, id, NotificationBody::DisconnectMsg);
         }
     }
 
@@ -258,10 +281,12 @@ impl Pattern for Router {
             Receiving::Nothing => {}
         }
         // RFC 28 §6: "SHALL prepend the routing id of the originating peer to each message".
-        let mut address = if let Some((name, with_msg)) = self.notices.pop_front() {
-            self.receiving =
-                if with_msg { Receiving::DisconnectBody } else { Receiving::EmptyBody };
-            Msg::from_slice(&name)
+        let mut address = if let Some(notice) = self.next_notice(pipes) {
+            self.receiving = match notice.body {
+                NotificationBody::DisconnectMsg => Receiving::DisconnectBody,
+                _ => Receiving::EmptyBody,
+            };
+            Msg::from_slice(&notice.peer)
         } else {
             let id = self.queue.next(pipes).ok_or(Error::WouldBlock)?;
             self.receiving = Receiving::Body(id);

@@ -30,8 +30,10 @@ pub(crate) enum Loss {
     Write(std::io::Error),
     /// Nothing came from the peer for as long as the heartbeat allows.
     Silent,
-    /// A peer of this routing id took its place, or a limit of ours was passed.
+    /// The peer is not acceptable, or passed a limit of ours: what it sent is dropped.
     Refused(&'static str),
+    /// Another peer took its place; what it sent before stands.
+    Replaced(&'static str),
 }
 
 /// Something a peer said that the pattern must hear.

@@ -304,7 +304,7 @@ impl State {
             Loss::Read(ReadError::Io(error)) => format!("reading failed: {error}"),
             Loss::Write(error) => format!("writing failed: {error}"),
             Loss::Silent => "the peer was silent for longer than its heartbeat allows".to_owned(),
-            Loss::Refused(reason) => {
+            Loss::Refused(reason) | Loss::Replaced(reason) => {
                 let kind = EventKind::PeerRefused { reason: (*reason).to_owned() };
                 self.report(kind, endpoint, remote);
                 (*reason).to_owned()
