@@ -108,14 +108,14 @@ setters_of! {
 
 setters_of! {
     Router Any => {
-        /// Whether sending to a peer that is not there fails, and sending to one whose queue is full
-        /// blocks; else both drop the message. Default false. Counts at once.
+        /// Whether sending to a peer that is not there fails, and sending to one whose queue is
+        /// full blocks; else both drop the message. Default false. Counts at once.
         pub fn router_mandatory(&mut self, on: bool) -> &mut Self {
             self.flag(code::ROUTER_MANDATORY, on)
         }
 
-        /// Whether a peer whose routing id is taken takes it over, in place of being refused. Default
-        /// false. Counts at once.
+        /// Whether a peer whose routing id is taken takes it over, in place of being refused.
+        /// Default false. Counts at once.
         pub fn router_handover(&mut self, on: bool) -> &mut Self {
             self.flag(code::ROUTER_HANDOVER, on)
         }
@@ -149,8 +149,8 @@ setters_of! {
 
 setters_of! {
     Router Dealer Req Any => {
-        /// Whether each new connection is opened with an empty message, so that a ROUTER there knows
-        /// of it. Default false.
+        /// Whether each new connection is opened with an empty message, so that a ROUTER there
+        /// knows of it. Default false.
         pub fn probe_router(&mut self, on: bool) -> &mut Self {
             self.flag(code::PROBE_ROUTER, on)
         }
@@ -175,8 +175,8 @@ setters_of! {
         }
 
         /// Whether a further request may be sent before the reply, which is then no longer waited
-        /// for. Default false. Counts at once. Wants `req_correlate` too, so that a late reply is not
-        /// taken for that of the new request.
+        /// for. Default false. Counts at once. Wants `req_correlate` too, so that a late reply is
+        /// not taken for that of the new request.
         pub fn req_relaxed(&mut self, on: bool) -> &mut Self {
             self.flag(code::REQ_RELAXED, on)
         }

@@ -1,4 +1,5 @@
-//! Subscriptions, and waiting for them. Callable from any thread.
+//! Subscriptions, and a publisher's wait for them. Callable from any thread; the engine keeps them
+//! for the socket.
 
 use std::time::Duration;
 
