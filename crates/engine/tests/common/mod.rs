@@ -16,7 +16,7 @@ use oxmq_engine::{Context, Error, Event, EventKind, Message, Monitor, Profile, S
 use oxmq_engine::{PeerSnapshot, SocketType, Wait};
 
 /// A test that takes longer hangs.
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_secs(15);
 
 static NAMES: AtomicU64 = AtomicU64::new(0);
 
@@ -60,17 +60,32 @@ pub(crate) fn another(transport: &str) -> String {
     }
 }
 
+/// An endpoint of the same transport that nobody has bound, and that can be bound.
+pub(crate) fn unbound(transport: &str) -> String {
+    if transport.starts_with("tcp") {
+        // The system does not give a port out again at once.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        return format!("tcp://{}", listener.local_addr().unwrap());
+    }
+    let name = transports()[2].replace("inproc://", "");
+    match transport.starts_with("ipc") {
+        true => format!("ipc://@oxmq-{}-{name}", std::process::id()),
+        false => format!("inproc://{name}"),
+    }
+}
+
 pub(crate) fn context() -> Context {
     Context::new(Profile::Safe)
 }
 
-/// A socket with some options.
+/// A socket with some options, which leaves nothing behind unless they say so.
 pub(crate) fn socket_with(
     context: &Context,
     socket_type: SocketType,
     set: impl FnOnce(&mut SocketOptions),
 ) -> Socket {
     let socket = context.socket(socket_type).unwrap();
+    configure(&socket, |options| options.linger = Some(Duration::ZERO));
     configure(&socket, set);
     socket
 }
