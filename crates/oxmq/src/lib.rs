@@ -102,7 +102,9 @@ mod subscription;
 pub use context::{Context, ContextOptions};
 pub use error::{SendError, WrongType};
 pub use options::Options;
+#[doc(inline)]
 pub use oxmq_engine::options::{OptionError, OptionFault, SocketOptions};
+#[doc(inline)]
 pub use oxmq_engine::{
     Drops, Endpoints, Error, Event, EventKind, Interest, Message, Meta, Monitor, Msg, Notifier,
     PeerSnapshot, PeerState, Peers, PollEvent, ProxyEnd, ProxyFlow, ProxyHandle, ProxyStatistics,

@@ -95,17 +95,21 @@ impl<K: Kind> Options<K> {
         })
     }
 
-    /// What ends the attempts to connect again: a connection that was refused, a handshake that
-    /// failed, any disconnect. Default: nothing.
-    pub fn reconnect_stop(
-        &mut self,
-        refused: bool,
-        handshake_failed: bool,
-        after_disconnect: bool,
-    ) -> &mut Self {
-        let bits = [refused, handshake_failed, after_disconnect];
-        let value = bits.iter().rev().fold(0, |value, bit| value << 1 | i32::from(*bit));
-        self.int(code::RECONNECT_STOP, value)
+    /// Whether a connection that the peer's system refuses ends the attempts to connect. Default
+    /// false.
+    pub fn reconnect_stop_conn_refused(&mut self, on: bool) -> &mut Self {
+        self.field("RECONNECT_STOP", move |o| o.reconnect_stop.conn_refused = on)
+    }
+
+    /// Whether a handshake that fails ends the attempts to connect. Default false.
+    pub fn reconnect_stop_handshake_failed(&mut self, on: bool) -> &mut Self {
+        self.field("RECONNECT_STOP", move |o| o.reconnect_stop.handshake_failed = on)
+    }
+
+    /// Whether a connection is not sought again once it was established and then lost. Default
+    /// false.
+    pub fn reconnect_stop_after_disconnect(&mut self, on: bool) -> &mut Self {
+        self.field("RECONNECT_STOP", move |o| o.reconnect_stop.after_disconnect = on)
     }
 
     /// The longest attempt to connect to one address; `None` leaves it to the system, which takes

@@ -125,10 +125,14 @@ setters_of! {
             self.flag(code::ROUTER_RAW, on)
         }
 
-        /// Whether peers that connect, and peers that disconnect, are told by an empty message from
-        /// them. Default neither.
-        pub fn router_notify(&mut self, connect: bool, disconnect: bool) -> &mut Self {
-            self.int(code::ROUTER_NOTIFY, i32::from(connect) | i32::from(disconnect) << 1)
+        /// Whether a peer that connects is told by an empty message from it. Default false.
+        pub fn router_notify_connect(&mut self, on: bool) -> &mut Self {
+            self.field("ROUTER_NOTIFY", move |o| o.router_notify.connect = on)
+        }
+
+        /// Whether a peer that disconnects is told by an empty message from it. Default false.
+        pub fn router_notify_disconnect(&mut self, on: bool) -> &mut Self {
+            self.field("ROUTER_NOTIFY", move |o| o.router_notify.disconnect = on)
         }
 
         /// Received, as if from the peer, when a peer has gone; empty, the default, is nothing.

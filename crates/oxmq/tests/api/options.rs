@@ -32,7 +32,7 @@ const SETTERS: &[(&str, SocketType, Set, Holds)] = &[
     (
         "RECONNECT_STOP",
         SocketType::Push,
-        |o| o.reconnect_stop(true, false, true),
+        |o| o.reconnect_stop_conn_refused(true).reconnect_stop_after_disconnect(true),
         |v| {
             let stop = v.reconnect_stop;
             stop.conn_refused && !stop.handshake_failed && stop.after_disconnect
@@ -123,9 +123,21 @@ const SETTERS: &[(&str, SocketType, Set, Holds)] = &[
     ("ROUTER_HANDOVER", SocketType::Router, |o| o.router_handover(true), |v| v.router_handover),
     ("ROUTER_RAW", SocketType::Router, |o| o.router_raw(true), |v| v.router_raw),
     (
+        "RECONNECT_STOP",
+        SocketType::Push,
+        |o| o.reconnect_stop_handshake_failed(true),
+        |v| v.reconnect_stop.handshake_failed,
+    ),
+    (
         "ROUTER_NOTIFY",
         SocketType::Router,
-        |o| o.router_notify(false, true),
+        |o| o.router_notify_connect(true),
+        |v| v.router_notify.connect,
+    ),
+    (
+        "ROUTER_NOTIFY",
+        SocketType::Router,
+        |o| o.router_notify_disconnect(true),
         |v| !v.router_notify.connect && v.router_notify.disconnect,
     ),
     (
