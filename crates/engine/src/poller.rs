@@ -494,11 +494,12 @@ impl Polled {
         state.pipes.turn_around();
         let ready = ready(&mut state, interest);
         let set = state.pipes.attendance.clone().filter(|_| self.attendance.is_none());
-        if was_parked {
-            // Another that waits must take this thread's place in the socket's set.
-            self.core.waiters.wake_one_locked(WaitInterest::ALL);
-        }
         self.core.leave(state);
+        if was_parked {
+            // Another that waits must take this thread's place in the socket's set. Whoever failed
+            // to do so before registered under the lock that was just held, and so is seen.
+            self.core.waiters.wake_one(WaitInterest::ALL);
+        }
         if let Some(set) = set {
             let added = epoll.add(set.as_fd(), slot as u64, sys::Interest::IN);
             added.map_err(|error| Error::io(DOING, error))?;

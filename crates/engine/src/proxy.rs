@@ -186,7 +186,7 @@ impl Proxy {
                 if let Some(complete) = drain.is_over(&round, now) {
                     return Ok(ProxyEnd::Drained { complete });
                 }
-                timeout = timeout.or(Some(drain.left(now)));
+                timeout = timeout.or(drain.left(&round, now));
             }
             self.mover.wants(&mut self.poller, &wants)?;
             self.poller.wait(&mut events, timeout)?;
@@ -224,39 +224,44 @@ struct Drain {
     /// How long nothing must have come.
     idle: Duration,
     limit: Option<Instant>,
-    /// Since when nothing has; set by the first round in which nothing moved.
-    quiet: Option<Instant>,
+    /// Since when nothing has.
+    since: Instant,
+    /// Rounds since then in which there was nothing to do.
+    quiet_rounds: u32,
 }
 
 impl Drain {
     fn new(idle: Duration, limit: Duration) -> Drain {
-        Drain { idle, limit: Instant::now().checked_add(limit), quiet: None }
+        let since = Instant::now();
+        Drain { idle, limit: since.checked_add(limit), since, quiet_rounds: 0 }
     }
 
     /// Whether the proxy may end, and then whether nothing was left.
     fn is_over(&mut self, round: &Round, now: Instant) -> Option<bool> {
+        let is_quiet = !round.moved && !round.left;
         if self.limit.is_some_and(|limit| now >= limit) {
-            return Some(!round.moved && !round.left);
+            return Some(is_quiet);
         }
-        if round.moved || round.left {
-            self.quiet = None;
+        if !is_quiet {
+            self.since = now;
+            self.quiet_rounds = 0;
             return None;
         }
-        // Two rounds at least: between them the poller fetches what the kernel has.
-        match self.quiet {
-            None => self.quiet = Some(now),
-            Some(since) if now.duration_since(since) >= self.idle => return Some(true),
-            Some(_) => {}
-        }
-        None
+        self.quiet_rounds += 1;
+        // Two at least: between them the poller fetches what the kernel has.
+        let is_over = self.quiet_rounds > 1 && now.duration_since(self.since) >= self.idle;
+        is_over.then_some(true)
     }
 
     /// How long to wait for something to do.
-    fn left(&self, now: Instant) -> Duration {
+    fn left(&self, round: &Round, now: Instant) -> Option<Duration> {
         let until_limit = self.limit.map(|limit| limit.saturating_duration_since(now));
-        let until_quiet =
-            self.quiet.map(|since| (since + self.idle).saturating_duration_since(now));
-        until_limit.into_iter().chain(until_quiet).min().unwrap_or(self.idle)
+        if round.left && !round.moved {
+            // Only room for what is left can change anything.
+            return until_limit;
+        }
+        let until_idle = self.idle.saturating_sub(now.duration_since(self.since));
+        Some(until_limit.map_or(until_idle, |limit| limit.min(until_idle)))
     }
 }
 

@@ -9,6 +9,7 @@ mod fair_queue;
 mod load_balancer;
 mod pair;
 mod pipeline;
+mod refusals;
 mod rep;
 mod req;
 mod router;
@@ -22,6 +23,23 @@ use oxmq_zmtp::SocketType;
 use crate::error::{Error, Result};
 use crate::pipe::PipeId;
 use crate::pipe::table::{Notice, Pipes};
+
+/// Whom to wake of those that wait to send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum WakeSenders {
+    #[default]
+    None,
+    /// One: there is room, whoever takes it.
+    One,
+    /// All: there is room for one of them, and only it knows which.
+    All,
+}
+
+impl WakeSenders {
+    fn all_if(condition: bool) -> WakeSenders {
+        if condition { WakeSenders::All } else { WakeSenders::None }
+    }
+}
 
 /// What a socket type does. Methods without a body here do nothing for most types.
 pub(crate) trait Pattern: Send {
@@ -64,6 +82,11 @@ pub(crate) trait Pattern: Send {
 
     /// `send` would not block.
     fn has_out(&mut self, pipes: &mut Pipes) -> bool;
+
+    /// Whom to wake of those that wait to send.
+    fn wake_senders(&mut self, pipes: &mut Pipes) -> WakeSenders {
+        if self.has_out(pipes) { WakeSenders::One } else { WakeSenders::None }
+    }
 
     /// SUB: adds a subscription. XPUB in manual mode: accepts one for the peer that asked last.
     fn subscribe(&mut self, _pipes: &mut Pipes, _topic: &[u8]) -> Result<()> {

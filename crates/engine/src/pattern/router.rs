@@ -6,7 +6,8 @@ use std::collections::{HashMap, VecDeque};
 use oxmq_message::Msg;
 
 use super::fair_queue::FairQueue;
-use super::{Pattern, hello, probe};
+use super::refusals::Refusals;
+use super::{Pattern, WakeSenders, hello, probe};
 use crate::error::{Error, Result};
 use crate::limits::PEER_NOTICES_MAX;
 use crate::pipe::PipeId;
@@ -61,8 +62,7 @@ pub(crate) struct Router {
     receiving: Receiving,
     /// Notifications that wait.
     notices: VecDeque<Notification>,
-    /// The pipe that had no room for the last send that was refused.
-    full: Option<PipeId>,
+    refusals: Refusals,
 }
 
 impl Default for Router {
@@ -75,7 +75,7 @@ impl Default for Router {
             sending: Sending::Address,
             receiving: Receiving::Nothing,
             notices: VecDeque::new(),
-            full: None,
+            refusals: Refusals::default(),
         }
     }
 }
@@ -171,7 +171,7 @@ impl Router {
             return Self::unroutable(pipes, mandatory);
         }
         if mandatory {
-            self.full = Some(id);
+            self.refusals.note(id);
             return Err(Error::WouldBlock);
         }
         pipes.drops.high_water_mark += 1;
@@ -222,7 +222,7 @@ impl Pattern for Router {
 
     fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
         self.forget(pipes, id);
-        self.full = self.full.filter(|full| *full != id);
+        self.refusals.removed(id);
         self.queue.remove(pipes, id);
         if self.receiving == Receiving::Body(id) {
             self.receiving = Receiving::Nothing;
@@ -309,9 +309,10 @@ impl Pattern for Router {
         if !pipes.options.router_mandatory || self.sending != Sending::Address {
             return true;
         }
-        if let Some(full) = self.full.filter(|id| pipes.is_open(*id)) {
-            return pipes.has_room(full);
-        }
         self.peers.values().any(|id| pipes.has_room(*id))
+    }
+
+    fn wake_senders(&mut self, pipes: &mut Pipes) -> WakeSenders {
+        WakeSenders::all_if(self.refusals.is_over(pipes))
     }
 }

@@ -5,9 +5,10 @@ use std::collections::{HashMap, VecDeque};
 
 use oxmq_message::Msg;
 
-use super::Pattern;
 use super::fair_queue::FairQueue;
+use super::refusals::Refusals;
 use super::router::automatic_id;
+use super::{Pattern, WakeSenders};
 use crate::error::{Error, Result};
 use crate::limits::PEER_NOTICES_MAX;
 use crate::pipe::PipeId;
@@ -40,8 +41,7 @@ pub(crate) struct Raw {
     receiving: Receiving,
     /// Connections made (true) and lost that are still to be told, as empty messages.
     notices: VecDeque<(Vec<u8>, bool)>,
-    /// The pipe that had no room for the last send that was refused.
-    full: Option<PipeId>,
+    refusals: Refusals,
 }
 
 impl Default for Raw {
@@ -53,7 +53,7 @@ impl Default for Raw {
             sending: Sending::Address,
             receiving: Receiving::Address,
             notices: VecDeque::new(),
-            full: None,
+            refusals: Refusals::default(),
         }
     }
 }
@@ -116,7 +116,7 @@ impl Pattern for Raw {
         if self.receiving == Receiving::Data(id) {
             self.receiving = Receiving::Address;
         }
-        self.full = self.full.filter(|full| *full != id);
+        self.refusals.removed(id);
     }
 
     fn readable(&mut self, pipes: &mut Pipes, id: PipeId) {
@@ -135,7 +135,7 @@ impl Pattern for Raw {
                 }
                 let id = *self.peers.get(part.as_slice()).ok_or(Error::HostUnreachable)?;
                 if !pipes.has_room(id) {
-                    self.full = Some(id);
+                    self.refusals.note(id);
                     return Err(Error::WouldBlock);
                 }
                 part.take();
@@ -204,7 +204,11 @@ impl Pattern for Raw {
             || self.queue.next(pipes).is_some()
     }
 
-    fn has_out(&mut self, pipes: &mut Pipes) -> bool {
-        self.full.is_none_or(|id| pipes.has_room(id))
+    fn has_out(&mut self, _pipes: &mut Pipes) -> bool {
+        true
+    }
+
+    fn wake_senders(&mut self, pipes: &mut Pipes) -> WakeSenders {
+        WakeSenders::all_if(self.refusals.is_over(pipes))
     }
 }

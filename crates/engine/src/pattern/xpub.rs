@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use oxmq_message::Msg;
 use oxmq_zmtp::{FRAME_HEADER_MAX, Framing, parse_subscription_message};
 
-use super::{Pattern, hello};
+use super::refusals::Refusals;
+use super::{Pattern, WakeSenders, hello};
 use crate::error::{Error, Result};
 use crate::limits::{BY_REFERENCE_BYTES, XPUB_PENDING_MAX};
 use crate::pipe::PipeId;
@@ -37,8 +38,8 @@ pub(crate) struct XPub {
     /// Pipes in the middle of a message of their own.
     mid_receive: Vec<PipeId>,
     encoded: Vec<u8>,
-    /// With `xpub_nodrop`: the pipe that had no room for the last send that was refused.
-    full: Option<PipeId>,
+    /// With `xpub_nodrop`.
+    refusals: Refusals,
 }
 
 impl XPub {
@@ -54,7 +55,7 @@ impl XPub {
             last_pipe: None,
             mid_receive: Vec::new(),
             encoded: Vec::new(),
-            full: None,
+            refusals: Refusals::default(),
         }
     }
 
@@ -153,7 +154,7 @@ impl XPub {
                 self.targets.push(id);
             } else if pipes.options.xpub_nodrop && pipes.is_open(id) {
                 self.targets.clear();
-                self.full = Some(id);
+                self.refusals.note(id);
                 return Err(Error::WouldBlock);
             } else if let Some(counters) = pipes.counters(id) {
                 counters.dropped += 1;
@@ -270,7 +271,7 @@ impl Pattern for XPub {
 
     fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
         self.disconnected(pipes, id);
-        self.full = self.full.filter(|full| *full != id);
+        self.refusals.removed(id);
         self.unread.retain(|p| *p != id);
     }
 
@@ -318,8 +319,12 @@ impl Pattern for XPub {
         !self.pending.is_empty()
     }
 
-    fn has_out(&mut self, pipes: &mut Pipes) -> bool {
-        self.mid_message || self.full.is_none_or(|id| !pipes.is_open(id) || pipes.has_room(id))
+    fn has_out(&mut self, _pipes: &mut Pipes) -> bool {
+        true
+    }
+
+    fn wake_senders(&mut self, pipes: &mut Pipes) -> WakeSenders {
+        WakeSenders::all_if(self.refusals.is_over(pipes))
     }
 
     fn subscribe(&mut self, pipes: &mut Pipes, topic: &[u8]) -> Result<()> {

@@ -609,9 +609,10 @@ impl Pipes {
         let ivl = self.options.heartbeat_ivl;
         let timeout = self.options.heartbeat_timeout_effective();
         let ttl = self.options.heartbeat_ttl;
+        let held_back = self.connection(id)?.readable && !self.wants_reading(id);
         let following = ivl.map(|ivl| self.ping_at(now, ivl));
         let connection = self.connection(id)?;
-        if connection.readable {
+        if held_back {
             // Bytes are there that we chose not to read yet: the peer lives.
             connection.heartbeat.heard(now);
         }

@@ -34,6 +34,7 @@ use crate::io::{IoCommand, IoHandle};
 use crate::limits::DROP_LINGER_MAX;
 use crate::monitor::{self, Monitor};
 use crate::options::{OptionValue, SetEffect, SocketOptions, code};
+use crate::pattern::WakeSenders;
 use crate::stats::SocketSnapshot;
 
 /// What a socket is to the rest of the engine: its lock, its mailbox and who sleeps on it.
@@ -163,12 +164,19 @@ impl SocketCore {
 
     /// What others wait for and holds now.
     fn ready_for(&self, state: &mut State) -> Ready {
-        let ready = Ready {
-            readable: self.waiters.any(Interest::IN) && state.pattern.has_in(&mut state.pipes),
-            writable: self.waiters.any(Interest::OUT) && state.pattern.has_out(&mut state.pipes),
-            changed: std::mem::replace(&mut state.changes_told, state.changes) != state.changes,
-        };
-        state.settle();
+        let mut ready = Ready::default();
+        loop {
+            ready.readable |=
+                self.waiters.any(Interest::IN) && state.pattern.has_in(&mut state.pipes);
+            if self.waiters.any(Interest::OUT) && ready.writable == WakeSenders::None {
+                ready.writable = state.pattern.wake_senders(&mut state.pipes);
+            }
+            // Looking may have read a connection to its end.
+            if !state.settle() {
+                break;
+            }
+        }
+        ready.changed = std::mem::replace(&mut state.changes_told, state.changes) != state.changes;
         ready
     }
 
@@ -178,8 +186,14 @@ impl SocketCore {
         if ready.readable {
             self.waiters.wake_one(Interest::IN);
         }
-        if ready.writable {
-            self.waiters.wake_one(Interest::OUT);
+        match ready.writable {
+            WakeSenders::None => {}
+            WakeSenders::One => {
+                self.waiters.wake_one(Interest::OUT);
+            }
+            WakeSenders::All => {
+                self.waiters.wake_all(Interest::OUT);
+            }
         }
         if ready.changed {
             self.waiters.wake_all(Interest::CHANGE);
@@ -233,7 +247,7 @@ impl SocketCore {
 #[derive(Clone, Copy, Default)]
 struct Ready {
     readable: bool,
-    writable: bool,
+    writable: WakeSenders,
     changed: bool,
 }
 

@@ -281,9 +281,9 @@ impl State {
         }
     }
 
-    /// Deals with everything that the pipes noted down.
+    /// Deals with everything that the pipes noted down; whether there was something.
     #[inline]
-    pub(crate) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) -> bool {
         let pipes = &self.pipes;
         if pipes.lost.is_empty()
             && pipes.notices.is_empty()
@@ -291,9 +291,10 @@ impl State {
             && pipes.closing.is_empty()
             && !pipes.resume
         {
-            return;
+            return false;
         }
         self.settle_now();
+        true
     }
 
     #[cold]
