@@ -42,7 +42,11 @@ impl Place<'_> {
                 }
             }
             state.pipes.turn_around();
-            state.settle();
+            if state.settle() {
+                // As in a blocking wait: what was read may be what the operation waits for.
+                self.core.leave(state);
+                continue;
+            }
             self.core.wake_others(&mut state);
             let ticket = self.core.waiters.register(interest, cx.waker());
             // Look a last time: a command that came before we were registered woke nobody.

@@ -492,12 +492,16 @@ pub struct Readiness {
 }
 
 pub(crate) fn readiness(state: &mut State) -> Readiness {
-    let ready = Readiness {
-        readable: state.pattern.has_in(&mut state.pipes),
-        writable: state.pattern.has_out(&mut state.pipes),
-    };
-    state.settle();
-    ready
+    loop {
+        let ready = Readiness {
+            readable: state.pattern.has_in(&mut state.pipes),
+            writable: state.pattern.has_out(&mut state.pipes),
+        };
+        // Looking may have read a connection to its end, which a ROUTER tells as a message.
+        if !state.settle() {
+            return ready;
+        }
+    }
 }
 
 pub(crate) fn send_all(state: &mut State, message: &mut Message) -> Result<()> {

@@ -85,7 +85,18 @@ impl SocketCore {
         let deadline = deadline(&state, interest, wait);
         loop {
             state.pipes.turn_around();
-            state.settle();
+            if state.settle() {
+                // Trying has read a connection to its end, or news of another kind: that may be
+                // what the operation waits for.
+                match op(&mut state) {
+                    Err(Error::WouldBlock) => continue,
+                    done => {
+                        self.hand_on();
+                        self.leave(state);
+                        return done;
+                    }
+                }
+            }
             if let Deadline::Now = deadline {
                 self.pump(&mut state);
                 let done = op(&mut state);
