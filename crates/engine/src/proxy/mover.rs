@@ -313,8 +313,15 @@ impl<'a> Locked<'a> {
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         for (state, core) in self.states.iter_mut().zip(&self.mover.cores) {
-            if let (Some(state), Some(core)) = (state.take(), core) {
-                core.leave(state);
+            if let (Some(mut state), Some(core)) = (state.take(), core) {
+                state.settle();
+                core.leave_waiting(state);
+            }
+        }
+        // Only now, as a waker may run a task that uses another of the sockets.
+        for core in self.mover.cores.iter().flatten() {
+            if core.waiters.any(WaitInterest::ALL) {
+                core.leave(core.lock());
             }
         }
     }
