@@ -47,6 +47,8 @@ pub(crate) struct Peer {
     pub(crate) wildcard: &'static str,
     /// What it lacks.
     pub(crate) lacks: &'static [Lack],
+    /// A type of it that gets messages with an empty part among others wrong, and how.
+    pub(crate) spoils_empty_parts: Option<(&'static str, &'static str)>,
 }
 
 /// Every foreign library of the matrix.
@@ -60,6 +62,7 @@ pub(crate) const PEERS: &[Peer] = &[
         stock: false,
         wildcard: "tcp://127.0.0.1:0",
         lacks: &[],
+        spoils_empty_parts: None,
     },
     Peer {
         name: "pyomq",
@@ -67,18 +70,29 @@ pub(crate) const PEERS: &[Peer] = &[
         stock: false,
         wildcard: "tcp://127.0.0.1:*",
         lacks: &[],
+        spoils_empty_parts: Some((
+            "REP",
+            "its REP cuts a request at a later empty part, with libzmq's REQ too",
+        )),
     },
 ];
 
 /// A library that is libzmq in a wrapping.
 const fn stock(name: &'static str, start: Start) -> Peer {
-    Peer { name, start, stock: true, wildcard: "tcp://127.0.0.1:*", lacks: &[] }
+    Peer {
+        name,
+        start,
+        stock: true,
+        wildcard: "tcp://127.0.0.1:*",
+        lacks: &[],
+        spoils_empty_parts: None,
+    }
 }
 
 impl Peer {
     /// An old libzmq, whose library was built for this run. It cannot tell which port it got.
     pub(crate) fn old(name: &'static str, library: &'static str) -> Peer {
-        Peer { name, start: Start::Library(library), stock: true, wildcard: "", lacks: &[] }
+        Peer { wildcard: "", ..stock(name, Start::Library(library)) }
     }
 
     /// Where its side of a cell shall bind.
