@@ -215,7 +215,7 @@ fn push_forgets_the_queue_of_a_bound_peer_that_left() {
     let endpoint = push.bind("tcp://127.0.0.1:*").unwrap();
     let peer = RawPeer::connect(&endpoint, "PULL");
     wait_connected(&push, 1);
-    while try_send(&push, &[&[1; 100_000][..]]).is_ok() {}
+    while try_send(&push, &[&vec![1; 100_000]]).is_ok() {}
     let queued = push.snapshot().peers[0].queued_out;
     drop(peer);
     wait_connected(&push, 0);
@@ -269,7 +269,7 @@ fn what_the_kernel_never_took_is_sent_again_and_whole() {
     wait_connected(&push, 1);
     const MESSAGES: u32 = 300;
     for number in 0..MESSAGES {
-        send(&push, &[&number.to_be_bytes()[..], &[number as u8; 100_000]]);
+        send(&push, &[&number.to_be_bytes()[..], &vec![number as u8; 100_000]]);
     }
     let kept = push.snapshot().peers[0].queued_out;
     assert!(kept > 0);
@@ -279,7 +279,7 @@ fn what_the_kernel_never_took_is_sent_again_and_whole() {
     while numbers.last() != Some(&(MESSAGES - 1)) {
         let message = peer.read_message().unwrap();
         let number = u32::from_be_bytes(message[0][..].try_into().unwrap());
-        assert_eq!(message[1..], [&[number as u8; 100_000][..]]);
+        assert_eq!(message[1..], [vec![number as u8; 100_000]]);
         numbers.push(number);
     }
     assert!(numbers.windows(2).all(|two| two[1] == two[0] + 1), "{numbers:?}");

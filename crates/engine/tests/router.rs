@@ -188,7 +188,7 @@ fn a_router_forgets_the_queue_of_a_bound_peer_that_left() {
     configure(&router, |o| o.router_mandatory = true);
     let peer = RawPeer::connect_with(&endpoint, "DEALER", &[("Identity", b"peer")]);
     wait_connected(&router, 1);
-    while try_send(&router, &[b"peer", &[1; 100_000][..]]).is_ok() {}
+    while try_send(&router, &[b"peer", &vec![1; 100_000][..]]).is_ok() {}
     drop(peer);
     wait_connected(&router, 0);
     assert!(router.snapshot().drops.disconnected > 0);

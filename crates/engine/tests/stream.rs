@@ -61,16 +61,16 @@ fn each_peer_has_its_own_routing_id_and_bytes() {
         peers.push((client, recv(&stream).remove(0)));
     }
     for (number, (client, id)) in peers.iter_mut().enumerate() {
-        client.write_all(&[number as u8; 50_000]).unwrap();
-        assert_eq!(recv_bytes(&stream, id, 50_000), [number as u8; 50_000]);
+        client.write_all(&vec![number as u8; 50_000]).unwrap();
+        assert_eq!(recv_bytes(&stream, id, 50_000), vec![number as u8; 50_000]);
     }
     for (number, (_, id)) in peers.iter().enumerate() {
-        send(&stream, &[&id[..], &[number as u8; 50_000]]);
+        send(&stream, &[&id[..], &vec![number as u8; 50_000]]);
     }
     for (number, (client, _)) in peers.iter_mut().enumerate() {
         let mut found = vec![0; 50_000];
         client.read_exact(&mut found).unwrap();
-        assert_eq!(found, [number as u8; 50_000]);
+        assert_eq!(found, vec![number as u8; 50_000]);
     }
     assert_eq!(counts(peers.into_iter().map(|(_, id)| id)).len(), 5);
 }
