@@ -111,6 +111,14 @@ impl Suite<'_> {
             .env("RUSTFLAGS", "--cfg loom")
             .env("CARGO_TARGET_DIR", &loom);
         self.run_cargo("models of the pipe under loom", models);
+        let models = self
+            .cargo(&["test", "-p", "oxmq-message", "--release", "--lib"])
+            .env("RUSTFLAGS", "--cfg loom")
+            .env("CARGO_TARGET_DIR", &loom);
+        self.run_cargo("models of the message under loom", models);
+        let budget = ["test", "-p", "oxmq-engine", "--features", "budget", "--test", "budget"];
+        let budget = self.cargo(&budget);
+        self.run_cargo("what a message may cost", budget);
         let documentation =
             self.cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
         self.run_cargo("documentation", documentation);

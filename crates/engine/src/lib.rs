@@ -4,6 +4,10 @@
 //! core never blocks and never awaits: see `socket` for how blocking and async calls are made of
 //! it, `pipe` for how messages travel, `io` for what happens in the background.
 
+#[cfg(feature = "budget")]
+pub mod budget;
+#[cfg(not(feature = "budget"))]
+mod budget;
 mod context;
 mod error;
 mod io;

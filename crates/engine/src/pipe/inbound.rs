@@ -11,10 +11,11 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
-use oxmq_message::{Body, MetaHandle, Msg, Slab};
+use oxmq_message::{Body, Kind, MetaHandle, Msg, Slab};
 use oxmq_zmtp::{FrameHeader, Framing, ProtocolError};
 
 use super::outbound::Wire;
+use crate::budget;
 use crate::limits::{
     COMMAND_BYTES_MAX, LARGE_FRAME_BYTES, READ_SLAB_BYTES, READ_SLAB_BYTES_MIN,
     READ_SPARE_BYTES_MIN, READ_TURN_BYTES, STREAM_CHUNK_BYTES,
@@ -214,6 +215,7 @@ impl InQueue {
         }
         let mut fresh = Slab::try_new(self.slab_bytes).map_err(|_| ReadError::OutOfMemory)?;
         fresh.set_meta(meta);
+        budget::copied(partial.len());
         if !slab.carry_to(partial, &mut fresh) {
             return Err(ReadError::OutOfMemory);
         }
@@ -336,6 +338,7 @@ impl InQueue {
         }
         let Some(slab) = self.slab.take() else { return Ok(()) };
         let start = self.scanned + header.header_len;
+        budget::copied(slab.len() - start);
         let body = Body::try_new(header.body_len, &slab.filled()[start..])
             .map_err(|_| ReadError::OutOfMemory)?;
         self.arriving = Some(Arriving { body, more: header.more, command: header.command });
@@ -507,6 +510,9 @@ fn next_part(framing: Framing, slab: &mut Slab, at: &mut usize, end: usize) -> O
             continue;
         }
         let mut msg = slab.slice(start..*at);
+        if msg.kind() == Kind::Inline {
+            budget::copied(msg.len());
+        }
         msg.set_more(header.more);
         return Some(msg);
     }

@@ -15,6 +15,7 @@ use std::io::{self, IoSlice};
 use oxmq_message::Msg;
 use oxmq_zmtp::{FRAME_HEADER_MAX, Framing};
 
+use crate::budget;
 use crate::limits::{BY_REFERENCE_BYTES, FLUSH_BYTES};
 use crate::transport::Stream;
 
@@ -123,6 +124,7 @@ impl OutQueue {
         }
         if len < BY_REFERENCE_BYTES {
             self.buf.extend_from_slice(&part);
+            budget::copied(len);
         } else {
             self.reference_bytes += len;
             self.references.push_back(Reference { position: self.end(), payload: part });
@@ -141,6 +143,7 @@ impl OutQueue {
     #[inline]
     pub(crate) fn push_encoded(&mut self, frames: &[u8]) {
         self.buf.extend_from_slice(frames);
+        budget::copied(frames.len());
         self.commit(false);
         self.messages += 1;
     }

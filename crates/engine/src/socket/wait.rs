@@ -180,7 +180,13 @@ impl SocketCore {
             }
             state.obey(&self.mailbox);
             if let Err(error) = self.check() {
-                self.leave(state);
+                // A socket closed meanwhile may have ended with what was just carried out.
+                let me = state.me.upgrade();
+                if self.leave_io(state)
+                    && let (Some(io), Some(socket)) = (self.io(), me)
+                {
+                    io.post(IoCommand::Closing { socket, ended: true });
+                }
                 return Err(error);
             }
             Ok(state)

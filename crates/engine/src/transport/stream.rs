@@ -11,6 +11,7 @@ use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown, getpeername, getsock
 
 use super::address::{self, Address};
 use super::os_error;
+use crate::budget;
 use crate::sys;
 
 /// A connection over tcp or ipc.
@@ -52,6 +53,7 @@ impl Stream {
     /// `WouldBlock` when nothing has arrived; else the connection is lost.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         debug_assert!(!buffer.is_empty(), "a read of nothing looks like the end of the stream");
+        budget::system_call();
         Ok(retry_on_intr(|| rustix::io::read(&self.fd, &mut *buffer))?)
     }
 
@@ -71,6 +73,7 @@ impl Stream {
     /// # Errors
     /// `WouldBlock` when the kernel's buffer is full; else the connection is lost.
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        budget::system_call();
         Ok(retry_on_intr(|| rustix::net::send(&self.fd, bytes, SendFlags::NOSIGNAL))?)
     }
 
@@ -84,6 +87,7 @@ impl Stream {
             let mut control = SendAncillaryBuffer::default();
             rustix::net::sendmsg(&self.fd, buffers, &mut control, SendFlags::NOSIGNAL)
         };
+        budget::system_call();
         Ok(retry_on_intr(send)?)
     }
 

@@ -80,6 +80,7 @@ impl Epoll {
     /// `Interrupted` when a signal came first; `events` is then empty.
     pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<usize> {
         events.len = 0;
+        crate::budget::system_call();
         if let Some(limit) = timeout
             && limit.subsec_nanos() % NANOS_PER_MILLI != 0
             && !PWAIT2_MISSING.load(Ordering::Relaxed)

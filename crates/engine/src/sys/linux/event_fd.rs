@@ -29,6 +29,7 @@ impl EventFd {
     /// # Errors
     /// None in practice; a counter that is full counts as signalled.
     pub fn signal(&self) -> io::Result<()> {
+        crate::budget::system_call();
         loop {
             match rustix::io::write(&self.fd, &1_u64.to_ne_bytes()) {
                 Ok(_) | Err(Errno::AGAIN) => return Ok(()),
