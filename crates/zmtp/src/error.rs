@@ -66,9 +66,6 @@ pub enum ProtocolError {
     SocketTypeUnknown,
     /// The peer's routing id is over 255 octets.
     RoutingIdTooLong,
-    /// The peer's routing id starts with a zero octet, which is reserved (RFC 37 §The Identity
-    /// Property).
-    RoutingIdReserved,
     /// A ZMTP 2.0 identity frame claims that more frames follow (RFC 15 §Formal Grammar).
     IdentityWithMore,
     /// The Resource property does not match its grammar (RFC 37 §The Resource Property).
@@ -96,11 +93,9 @@ impl ProtocolError {
             | E::GroupTooLong
             | E::GroupHasZero => code::ZMTP_MALFORMED_COMMAND_UNSPECIFIED,
             E::ErrorReasonLength => code::ZMTP_MALFORMED_COMMAND_ERROR,
-            E::Metadata(_)
-            | E::SocketTypeUnknown
-            | E::RoutingIdTooLong
-            | E::RoutingIdReserved
-            | E::ResourceInvalid => code::ZMTP_INVALID_METADATA,
+            E::Metadata(_) | E::SocketTypeUnknown | E::RoutingIdTooLong | E::ResourceInvalid => {
+                code::ZMTP_INVALID_METADATA
+            }
         }
     }
 }
@@ -135,7 +130,6 @@ impl fmt::Display for ProtocolError {
             E::Metadata(fault) => write!(f, "metadata: {fault}"),
             E::SocketTypeUnknown => f.write_str("unknown socket type"),
             E::RoutingIdTooLong => f.write_str("routing id over 255 octets"),
-            E::RoutingIdReserved => f.write_str("routing id starts with a zero octet"),
             E::IdentityWithMore => f.write_str("identity frame with the MORE flag"),
             E::ResourceInvalid => f.write_str("Resource property outside its grammar"),
         }

@@ -236,7 +236,7 @@ impl Handshake {
         let Some(identity) = self.input.get(header_len..header_len + identity_len) else {
             return Ok(Turn::Wait(State::V1Identity, header_len + identity_len));
         };
-        let routing_id = checked_routing_id(identity)?;
+        let routing_id = bounded_routing_id(identity)?;
         Ok(Turn::Done(Established {
             framing: Framing::V1,
             version: (1, 0),
@@ -428,19 +428,19 @@ fn peer_routing_id(
 ) -> Result<Vec<u8>, ProtocolError> {
     match identity {
         Some(identity) if peer_type.is_none_or(SocketType::sends_routing_id) => {
-            checked_routing_id(identity)
+            bounded_routing_id(identity)
         }
         _ => Ok(Vec::new()),
     }
 }
 
-fn checked_routing_id(identity: &[u8]) -> Result<Vec<u8>, ProtocolError> {
-    // RFC 37 §The Identity Property: identity = 0*255OCTET; the first octet SHALL NOT be zero.
-    // RFC 13 §The Connection Layer: identities SHOULD NOT start with a zero octet.
+fn bounded_routing_id(identity: &[u8]) -> Result<Vec<u8>, ProtocolError> {
+    // RFC 37 §The Identity Property: identity = 0*255OCTET. That the first octet SHALL NOT be zero
+    // (RFC 13 §The Connection Layer says SHOULD NOT) we keep for ourselves and do not demand of
+    // others: libzmq sends any octets its application chose, and of random binary ids one in 256
+    // starts with zero. A ROUTER makes its own ids unique among those that its peers brought.
     if identity.len() > ROUTING_ID_BYTES_MAX {
         Err(ProtocolError::RoutingIdTooLong)
-    } else if identity.first() == Some(&0) {
-        Err(ProtocolError::RoutingIdReserved)
     } else {
         Ok(identity.to_vec())
     }

@@ -33,8 +33,9 @@ pub struct Established {
     /// The peer's socket type. `None` for a 1.0 peer, which cannot say, and for a 3.x peer that
     /// does not.
     pub peer_type: Option<SocketType>,
-    /// The peer's routing id, at most 255 octets and never starting with zero; empty if it has
-    /// none or is of a type whose routing id is ignored. Only a ROUTER has use for it.
+    /// The peer's routing id, at most 255 octets; empty if it has none or is of a type whose
+    /// routing id is ignored. It may start with zero, although RFC 37 §The Identity Property
+    /// reserves such ids: some peers send them. Only a ROUTER has use for it.
     pub routing_id: Vec<u8>,
     /// All properties of the peer's READY; empty before 3.0. At most 8 KiB.
     pub metadata: Metadata,

@@ -130,7 +130,7 @@ fn monitors_get_the_numbers_of_the_c_api() {
         (ProtocolError::ErrorReasonLength, 0x1000_0015),
         (ProtocolError::Metadata(MetadataFault::NameEmpty), 0x1000_0018),
         (ProtocolError::SocketTypeUnknown, 0x1000_0018),
-        (ProtocolError::RoutingIdReserved, 0x1000_0018),
+        (ProtocolError::RoutingIdTooLong, 0x1000_0018),
         (ProtocolError::ResourceInvalid, 0x1000_0018),
     ] {
         assert_eq!(fault.zmq_code(), code, "{fault}");

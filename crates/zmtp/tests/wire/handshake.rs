@@ -101,9 +101,9 @@ fn the_identity_of_other_types_is_ignored() {
 }
 
 #[test]
-fn identities_have_0_to_255_octets_and_do_not_start_with_zero() {
-    // RFC 37 §The Identity Property: 0*255OCTET, the first SHALL NOT be zero.
-    // RFC 13 §The Connection Layer: identities SHOULD NOT start with a zero octet.
+fn identities_of_0_to_255_octets_are_accepted_even_when_they_start_with_zero() {
+    // RFC 37 §The Identity Property: 0*255OCTET. The first SHALL NOT be zero, and RFC 13 §The
+    // Connection Layer says SHOULD NOT; peers that send such ids all the same are welcome.
     let identified = |identity: &[u8]| {
         [
             with_properties(
@@ -113,7 +113,7 @@ fn identities_have_0_to_255_octets_and_do_not_start_with_zero() {
             meet(SocketType::Router, &v1_peer_long(identity, 0)),
         ]
     };
-    for identity in [&b""[..], b"i", b"i\0", &[0xFF; 255]] {
+    for identity in [&b""[..], b"i", b"i\0", b"\0", b"\0abcd", &[0; 255], &[0xFF; 255]] {
         for outcome in identified(identity) {
             assert_eq!(outcome.established().routing_id, identity);
         }
@@ -121,11 +121,8 @@ fn identities_have_0_to_255_octets_and_do_not_start_with_zero() {
     for outcome in identified(&[b'i'; 256]) {
         assert_eq!(outcome.error(), ProtocolError::RoutingIdTooLong.into());
     }
-    for outcome in identified(b"\0abcd") {
-        assert_eq!(outcome.error(), ProtocolError::RoutingIdReserved.into());
-    }
     let v2 = meet(SocketType::Router, &v2_peer(1, 5, b"\0abcd"));
-    assert_eq!(v2.error(), ProtocolError::RoutingIdReserved.into());
+    assert_eq!(v2.established().routing_id, b"\0abcd");
 }
 
 #[test]
