@@ -7,11 +7,16 @@ const MESSAGES: usize = 500;
 
 async fn echo(router: Router) -> oxmq::Result<()> {
     loop {
-        match router.recv_from_async().await {
-            Ok((peer, message)) => router.send_to_async(peer, message).await?,
-            Err(Error::Terminated) => return Ok(()),
-            Err(error) => return Err(error),
-        }
+        let (peer, message) = router.recv_from_async().await?;
+        router.send_to_async(peer, message).await?;
+    }
+}
+
+/// A shutdown of the context is how these threads are told to end.
+fn until_shutdown(end: oxmq::Result<()>) -> oxmq::Result<()> {
+    match end {
+        Err(Error::Terminated) => Ok(()),
+        end => end,
     }
 }
 
@@ -37,6 +42,6 @@ fn main() -> oxmq::Result<()> {
         }
         sending.await?;
         others.shutdown();
-        router.await
+        until_shutdown(router.await)
     }))
 }

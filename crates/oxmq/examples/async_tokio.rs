@@ -10,11 +10,16 @@ const REQUESTS: usize = 50;
 
 async fn serve(server: Rep) -> oxmq::Result<()> {
     loop {
-        let request = match server.recv_async().await {
-            Err(Error::Terminated) => return Ok(()),
-            request => request?,
-        };
+        let request = server.recv_async().await?;
         server.send_async(request).await?;
+    }
+}
+
+/// A shutdown of the context is how these threads are told to end.
+fn until_shutdown(end: oxmq::Result<()>) -> oxmq::Result<()> {
+    match end {
+        Err(Error::Terminated) => Ok(()),
+        end => end,
     }
 }
 
@@ -47,6 +52,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         client.await??;
     }
     context.shutdown();
-    server.await??;
+    until_shutdown(server.await?)?;
     Ok(())
 }

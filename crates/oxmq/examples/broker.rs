@@ -13,10 +13,7 @@ const REQUESTS: usize = 50;
 
 fn work(worker: &Rep, name: usize) -> oxmq::Result<()> {
     loop {
-        let mut request = match worker.recv() {
-            Err(Error::Terminated) => return Ok(()),
-            request => request?,
-        };
+        let mut request = worker.recv()?;
         request.push(format!("by worker {name}"));
         worker.send(request)?;
     }
@@ -36,6 +33,14 @@ fn ask(context: &Context, endpoint: &str, client: usize) -> oxmq::Result<BTreeSe
     Ok(workers)
 }
 
+/// A shutdown of the context is how these threads are told to end.
+fn until_shutdown(end: oxmq::Result<()>) -> oxmq::Result<()> {
+    match end {
+        Err(Error::Terminated) => Ok(()),
+        end => end,
+    }
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let context = Context::new();
     let (frontend, backend) = (Router::new(&context)?, Dealer::new(&context)?);
@@ -50,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for name in 0..WORKERS {
         let worker = Rep::new(&others)?;
         worker.connect(&workers_at)?;
-        workers.push(thread::spawn(move || work(&worker, name)));
+        workers.push(thread::spawn(move || until_shutdown(work(&worker, name))));
     }
     backend.wait_connected(WORKERS)?;
 

@@ -1,10 +1,12 @@
 //! Clone: a table of keys and values that is kept in step on many clients.
 //!
 //! Clients push changes to the server, which numbers and publishes them. A client that joins late
-//! subscribes first, then asks for a snapshot, and drops those updates that the snapshot has.
+//! subscribes first, then asks for a snapshot, and drops those updates that the snapshot has. When
+//! a number is missing, or it has heard nothing for a while, it asks for another snapshot.
 
 use std::collections::BTreeMap;
 use std::thread;
+use std::time::Duration;
 
 use oxmq::{Context, Dealer, Error, Interest, Message, Poller, Pub, Pull, Push, Router, Sub};
 
@@ -12,6 +14,8 @@ type Table = BTreeMap<String, String>;
 
 const CLIENTS: usize = 3;
 const CHANGES: u64 = 100;
+/// Silence after which a client wants to know whether it missed something.
+const SILENCE: Duration = Duration::from_millis(200);
 
 #[derive(Clone)]
 struct Endpoints {
@@ -45,10 +49,7 @@ impl Server {
         poller.add(&self.snapshots, 0, Interest::READABLE)?;
         poller.add(&self.changes, 1, Interest::READABLE)?;
         loop {
-            match poller.wait(&mut events, None) {
-                Err(Error::Terminated) => return Ok(()),
-                found => found?,
-            };
+            poller.wait(&mut events, None)?;
             for event in &events {
                 match event.key {
                     0 => self.send_snapshot()?,
@@ -84,35 +85,53 @@ fn pair(message: &Message) -> (String, String) {
     (text(0).to_owned(), text(1).to_owned())
 }
 
-/// Keeps a copy of the table until it has seen the update with this number.
-fn follow(context: &Context, endpoints: &Endpoints, last: u64) -> oxmq::Result<Table> {
-    let updates = Sub::new(context)?;
+/// Keeps a copy of the table until it has that of the last change.
+fn follow(context: &Context, endpoints: &Endpoints) -> oxmq::Result<Table> {
+    let (updates, snapshots) = (Sub::new(context)?, Dealer::new(context)?);
     updates.subscribe("")?;
     updates.connect(&endpoints.updates)?;
     updates.wait_connected(1)?;
-
-    let snapshots = Dealer::new(context)?;
     snapshots.connect(&endpoints.snapshots)?;
-    snapshots.send("snapshot, please")?;
-    let mut table = Table::new();
-    let mut sequence: u64 = loop {
-        let (key, value) = pair(&snapshots.recv()?);
-        if key.is_empty() {
-            break value.parse().unwrap_or(0);
-        }
-        table.insert(key, value);
-    };
-    while sequence < last {
-        let update = updates.recv()?;
+    let (mut table, mut sequence) = fetch(&snapshots)?;
+    while sequence < CHANGES {
+        let update = match updates.recv_timeout(SILENCE) {
+            Err(Error::TimedOut) => {
+                (table, sequence) = fetch(&snapshots)?;
+                continue;
+            }
+            update => update?,
+        };
         let number = update.part(2).and_then(|part| part.as_str().ok()?.parse().ok()).unwrap_or(0);
-        if number > sequence {
-            assert_eq!(number, sequence + 1, "an update was missed");
+        if number == sequence + 1 {
             let (key, value) = pair(&update);
             table.insert(key, value);
             sequence = number;
+        } else if number > sequence {
+            (table, sequence) = fetch(&snapshots)?;
         }
     }
     Ok(table)
+}
+
+/// A snapshot, and the number of the last change that is in it.
+fn fetch(snapshots: &Dealer) -> oxmq::Result<(Table, u64)> {
+    snapshots.send("snapshot, please")?;
+    let mut table = Table::new();
+    loop {
+        let (key, value) = pair(&snapshots.recv()?);
+        if key.is_empty() {
+            return Ok((table, value.parse().unwrap_or(0)));
+        }
+        table.insert(key, value);
+    }
+}
+
+/// A shutdown of the context is how these threads are told to end.
+fn until_shutdown(end: oxmq::Result<()>) -> oxmq::Result<()> {
+    match end {
+        Err(Error::Terminated) => Ok(()),
+        end => end,
+    }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -121,9 +140,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The clients are programs of their own, so to speak.
     let others = Context::new();
     thread::scope(|scope| {
-        let server = scope.spawn(|| server.run().map(|()| server.table.clone()));
+        let server = scope.spawn(|| until_shutdown(server.run()).map(|()| server.table.clone()));
         let followers: Vec<_> =
-            (0..CLIENTS).map(|_| scope.spawn(|| follow(&others, &endpoints, CHANGES))).collect();
+            (0..CLIENTS).map(|_| scope.spawn(|| follow(&others, &endpoints))).collect();
         let changes = Push::new(&others)?;
         changes.connect(&endpoints.changes)?;
         for number in 0..CHANGES {

@@ -46,14 +46,19 @@ impl Freelance {
 /// Answers requests, or takes them and says nothing.
 fn serve(socket: &Router, silent: bool) -> oxmq::Result<()> {
     loop {
-        let (client, mut request) = match socket.recv_from() {
-            Err(Error::Terminated) => return Ok(()),
-            request => request?,
-        };
+        let (client, mut request) = socket.recv_from()?;
         if !silent {
             request.push("ok");
             socket.send_to(client, request)?;
         }
+    }
+}
+
+/// A shutdown of the context is how these threads are told to end.
+fn until_shutdown(end: oxmq::Result<()>) -> oxmq::Result<()> {
+    match end {
+        Err(Error::Terminated) => Ok(()),
+        end => end,
     }
 }
 
@@ -64,7 +69,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for silent in [false, true, false] {
         let socket = Router::new(&context)?;
         endpoints.push(socket.bind("tcp://127.0.0.1:*")?);
-        threads.push(thread::spawn(move || serve(&socket, silent)));
+        threads.push(thread::spawn(move || until_shutdown(serve(&socket, silent))));
     }
     // And one that is not running.
     endpoints.push(format!("ipc://@oxmq-freelance-nobody-{}", std::process::id()));

@@ -3,7 +3,6 @@
 //!
 //! The server here leaves the first request unanswered, then goes away and comes back.
 
-use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
@@ -28,38 +27,41 @@ fn ask(context: &Context, endpoint: &str, request: &str) -> oxmq::Result<(Messag
     Err(Error::TimedOut)
 }
 
-fn serve(context: &Context, endpoint: &str, gone: &Barrier) -> oxmq::Result<()> {
+fn serve(context: &Context, endpoint: &str) -> oxmq::Result<()> {
     let mut server = Rep::new(context)?;
     server.bind(endpoint)?;
     // Busy with something else for ever, it seems.
-    let ignored = server.recv()?;
-    assert_eq!(ignored, ["1"]);
+    assert_eq!(server.recv()?, ["1"]);
     // It goes away, and is back after a while. Nobody tells the client.
     drop(server);
     server = Rep::new(context)?;
     server.bind(endpoint)?;
-    for _ in 0..2 {
-        let request = server.recv()?;
-        server.send(
-            [Message::from("reply to"), request].into_iter().flatten().collect::<Message>(),
-        )?;
+    loop {
+        let mut reply = server.recv()?;
+        reply.push_front("reply to");
+        server.send(reply)?;
     }
-    gone.wait();
-    Ok(())
+}
+
+/// A shutdown of the context is how these threads are told to end.
+fn until_shutdown(end: oxmq::Result<()>) -> oxmq::Result<()> {
+    match end {
+        Err(Error::Terminated) => Ok(()),
+        end => end,
+    }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let context = Context::new();
-    let gone = Barrier::new(2);
+    let (context, others) = (Context::new(), Context::new());
     let name = format!("ipc://@oxmq-lazy-pirate-{}", std::process::id());
     thread::scope(|scope| {
-        let server = scope.spawn(|| serve(&context, &name, &gone));
+        let server = scope.spawn(|| until_shutdown(serve(&others, &name)));
         let (reply, tries) = ask(&context, &name, "1")?;
         assert_eq!(reply, ["reply to", "1"]);
         assert!(tries > 1, "the first request was left unanswered");
         let (reply, _) = ask(&context, &name, "2")?;
         assert_eq!(reply, ["reply to", "2"]);
-        gone.wait();
+        others.shutdown();
         server.join().map_err(|_| "the server panicked")??;
         Ok(())
     })

@@ -1,8 +1,8 @@
 //! The paranoid pirate: a queue that knows which workers live, by their heartbeats. Requests go to
 //! the worker that has waited longest; one that falls silent gets no more of them.
 //!
-//! Workers say READY, then HEARTBEAT from time to time, and otherwise a client's id and a reply.
-//! One worker here dies with a request in its hands; the client asks again.
+//! Workers say READY from time to time, which is their heartbeat, and otherwise a client's id and a
+//! reply. One worker here dies with a request in its hands; the client asks again.
 
 use std::collections::VecDeque;
 use std::thread;
@@ -32,10 +32,7 @@ impl Queue {
             // Requests wait in the frontend while there is no worker.
             let interest = Interest { readable: !self.ready.is_empty(), writable: false };
             poller.modify(0, interest)?;
-            match poller.wait(&mut events, HEARTBEAT) {
-                Err(Error::Terminated) => return Ok(()),
-                found => found?,
-            };
+            poller.wait(&mut events, HEARTBEAT)?;
             for event in &events {
                 match event.key {
                     0 => self.hand_out()?,
@@ -56,17 +53,14 @@ impl Queue {
     fn hear(&mut self) -> oxmq::Result<()> {
         let (worker, message) = self.backend.recv_from()?;
         let now = Instant::now();
-        if message == ["HEARTBEAT"] {
-            if let Some(known) = self.ready.iter_mut().find(|(id, _)| *id == worker) {
-                known.1 = now;
-            }
-            return Ok(());
-        }
         if message != ["READY"] {
             self.frontend.send(message)?;
         }
-        self.ready.retain(|(id, _)| *id != worker);
-        self.ready.push_back((worker, now));
+        // Who was here keeps its place; who was taken for dead is back.
+        match self.ready.iter_mut().find(|(id, _)| *id == worker) {
+            Some(known) => known.1 = now,
+            None => self.ready.push_back((worker, now)),
+        }
         Ok(())
     }
 }
@@ -80,10 +74,9 @@ fn work(context: &Context, endpoint: &str, life: usize) -> oxmq::Result<()> {
     loop {
         let mut request = match queue.recv_timeout(HEARTBEAT) {
             Err(Error::TimedOut) => {
-                queue.send("HEARTBEAT")?;
+                queue.send("READY")?;
                 continue;
             }
-            Err(Error::Terminated) => return Ok(()),
             request => request?,
         };
         if done == life {
@@ -107,6 +100,14 @@ fn ask(context: &Context, endpoint: &str, request: &str) -> oxmq::Result<Message
     }
 }
 
+/// A shutdown of the context is how these threads are told to end.
+fn until_shutdown(end: oxmq::Result<()>) -> oxmq::Result<()> {
+    match end {
+        Err(Error::Terminated) => Ok(()),
+        end => end,
+    }
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (context, others) = (Context::new(), Context::new());
     let (frontend, backend) = (Router::new(&context)?, Router::new(&context)?);
@@ -114,12 +115,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let workers_at = backend.bind("tcp://127.0.0.1:*")?;
     let mut queue = Queue { frontend, backend, ready: VecDeque::new() };
     thread::scope(|scope| {
-        let queue = scope.spawn(move || queue.run());
+        let queue = scope.spawn(move || until_shutdown(queue.run()));
         let workers: Vec<_> = [2, usize::MAX]
             .map(|life| {
                 scope.spawn({
                     let (others, workers_at) = (&others, &workers_at);
-                    move || work(others, workers_at, life)
+                    move || until_shutdown(work(others, workers_at, life))
                 })
             })
             .into_iter()

@@ -10,12 +10,17 @@ const TASKS: u64 = 300;
 
 fn work(tasks: &Pull, results: &Push) -> oxmq::Result<()> {
     loop {
-        let task = match tasks.recv() {
-            Err(Error::Terminated) => return Ok(()),
-            task => task?,
-        };
+        let task = tasks.recv()?;
         let number: u64 = task.str().unwrap_or_default().parse().unwrap_or_default();
         results.send((number * number).to_string())?;
+    }
+}
+
+/// A shutdown of the context is how these threads are told to end.
+fn until_shutdown(end: oxmq::Result<()>) -> oxmq::Result<()> {
+    match end {
+        Err(Error::Terminated) => Ok(()),
+        end => end,
     }
 }
 
@@ -32,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let (tasks, results) = (Pull::new(&others)?, Push::new(&others)?);
         tasks.connect(&tasks_at)?;
         results.connect(&results_at)?;
-        workers.push(thread::spawn(move || work(&tasks, &results)));
+        workers.push(thread::spawn(move || until_shutdown(work(&tasks, &results))));
     }
 
     // Without this the first worker to connect would get the most.

@@ -59,8 +59,8 @@
 //!
 //! # What a peer can be asked for
 //!
-//! Every received [`Msg`] knows its connection: [`meta`](Msg::meta) has the peer's address, its
-//! socket type, its routing id and the `X-` properties that it set with
+//! Every [`Msg`] that came over tcp or ipc knows its connection: [`meta`](Msg::meta) has the peer's
+//! address, its socket type, its routing id and the `X-` properties that it set with
 //! [`metadata`](Options::metadata). [`monitor`](Socket::monitor) tells what happens to
 //! connections, [`snapshot`](Socket::snapshot) how the queues stand.
 //!

@@ -1,4 +1,5 @@
-//! What a received message tells of its connection.
+//! What a received message tells of the connection that it came over. Each test has sockets of its
+//! own, on its own thread.
 
 use oxmq::{Context, Dealer, Error, Pull, Push, Router};
 

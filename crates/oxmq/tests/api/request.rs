@@ -1,4 +1,4 @@
-//! REQ's request and reply in one call.
+//! REQ's request and reply in one call, in time and too late. Each test has sockets of its own.
 
 use std::thread;
 use std::time::Duration;

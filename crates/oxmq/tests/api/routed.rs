@@ -1,4 +1,5 @@
-//! ROUTER and STREAM: peers by their routing ids.
+//! ROUTER and STREAM: peers by their routing ids, given and made up. Each test has sockets of its
+//! own.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};

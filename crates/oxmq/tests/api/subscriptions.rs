@@ -1,4 +1,4 @@
-//! Subscriptions on SUB, XSUB and XPUB.
+//! Subscriptions on SUB, XSUB and XPUB, and how XPUB sees them. Each test has sockets of its own.
 
 use oxmq::{Context, Error, Pub, Sub, Subscription, XPub, XSub};
 
