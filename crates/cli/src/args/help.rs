@@ -141,7 +141,7 @@ Examples:
 pub(super) const DEALER_AFTER: &str = "\
 Examples:
   oxmq dealer connect:tcp://127.0.0.1:5555 -m hello --count 1
-  oxmq dealer connect:tcp://127.0.0.1:5555 -m '' -m hello --count 1    to a REP: an empty part first";
+  oxmq dealer connect:tcp://127.0.0.1:5555 -m '' -m hello --count 1    (to a REP)";
 
 /// What `oxmq router --help` ends with.
 pub(super) const ROUTER_AFTER: &str = "\
