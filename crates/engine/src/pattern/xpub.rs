@@ -220,7 +220,7 @@ impl Pattern for XPub {
             .connection(id)
             .is_some_and(|connection| connection.wire == Wire::Zmtp(Framing::V1));
         if filters_itself {
-            self.matcher.add(b"", id.0);
+            self.subscribed(pipes, id, b"");
         }
         if !pipes.options.xpub_welcome_msg.is_empty() {
             let welcome = Msg::from_slice(&pipes.options.xpub_welcome_msg);
