@@ -319,7 +319,8 @@ impl ContextCore {
             drop(done);
             return Ok(pipe);
         };
-        // RFC 28 to 31: each socket type talks to certain others only.
+        // RFC 37 §The Socket-Type Property: the peer SHOULD enforce that the other peer is using a
+        // valid socket type.
         if !peer.socket_type.accepts(info.socket_type) {
             return Err(Error::Endpoint {
                 endpoint: format!("inproc://{name}"),

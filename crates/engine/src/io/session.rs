@@ -92,6 +92,8 @@ impl Session {
     /// How long to wait before the next attempt: the interval, which doubles up to its maximum
     /// if there is one, and up to as much again at random, so that many peers do not come back
     /// together. `None`: never.
+    // RFC 37 §Error Handling: the peer SHALL treat an unexpected connection close as a temporary
+    // error, and SHOULD reconnect, after a randomized interval that grows.
     pub(super) fn backoff(&mut self) -> Option<Duration> {
         let base = self.interval?;
         let jitter = match u64::try_from(base.as_micros()) {

@@ -202,6 +202,9 @@ impl Loop {
             Ok(Outcome::Going) => {}
             Err(failure) => {
                 report_failure(&socket, &name, greeter.stream(), &failure);
+                // RFC 37 §Error Handling would not have us come back after an ERROR with the same
+                // credentials. We do, because the peer may be set up anew meanwhile; the option is
+                // there for those who want to stop.
                 let stop = session.options.reconnect_stop.handshake_failed;
                 let is_protocol = matches!(failure, Failure::Handshake(_));
                 drop(greeter);

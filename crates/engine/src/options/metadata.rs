@@ -7,7 +7,9 @@ const PROPERTIES_MAX: usize = 48;
 const BYTES_MAX: usize = 6 * 1024;
 
 /// Adds the property of `X-NAME:VALUE`, or replaces the one of the same name. Names are compared
-/// without regard to case (RFC 37 §The Metadata).
+/// without regard to case.
+// RFC 37 §Connection Metadata: metadata names SHALL be case-insensitive; names starting with "X-"
+// SHALL be reserved for application use.
 pub(super) fn add(
     properties: &mut Vec<(String, Vec<u8>)>,
     value: &[u8],

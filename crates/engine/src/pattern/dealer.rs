@@ -1,4 +1,5 @@
-//! DEALER: sends to its peers in turn and receives from them in turn, without lockstep. RFC 28 §5.
+//! DEALER: sends to its peers in turn and receives from them in turn, without lockstep. RFC 28 §The
+//! DEALER Socket Type.
 
 use oxmq_message::Msg;
 
@@ -12,7 +13,11 @@ use crate::pipe::table::Pipes;
 /// See the file's first paragraph.
 #[derive(Default)]
 pub(crate) struct Dealer {
+    // RFC 28 §The DEALER Socket Type: SHALL route outgoing messages to available peers using a
+    // round-robin strategy.
     balancer: LoadBalancer,
+    // RFC 28 §The DEALER Socket Type: SHALL receive incoming messages from its peers using a
+    // fair-queuing strategy.
     queue: FairQueue,
     /// `hiccup_msg`s that wait to be received: connections of ours that were lost.
     hiccups: usize,
@@ -37,7 +42,9 @@ impl Pattern for Dealer {
     }
 
     fn gone(&mut self, pipes: &mut Pipes, id: PipeId) {
-        // RFC 28 §5: when a peer disconnects, its queue is destroyed and what it holds discarded.
+        // RFC 28 §The DEALER Socket Type: if this peer disconnects, SHALL destroy its double queue
+        // and SHALL discard any messages it contains. We discard what was to be sent; what was
+        // received stays until it is taken, as in libzmq.
         self.balancer.remove(pipes, id);
     }
 
@@ -55,6 +62,9 @@ impl Pattern for Dealer {
     }
 
     fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()> {
+        // RFC 28 §The DEALER Socket Type: SHALL block on sending, or return a suitable error, when
+        // it has no available peers; SHALL not accept further messages then; SHALL NOT discard
+        // messages that it cannot queue.
         self.balancer.send(pipes, part).map(|_| ()).map_err(|()| Error::WouldBlock)
     }
 
@@ -63,6 +73,8 @@ impl Pattern for Dealer {
             self.hiccups -= 1;
             return Ok(Msg::from_slice(&pipes.options.hiccup_msg));
         }
+        // RFC 28 §The DEALER Socket Type: SHALL deliver these to its calling application; SHALL not
+        // filter or modify incoming messages in any way.
         self.queue.recv(pipes).map(|(_, msg)| msg).ok_or(Error::WouldBlock)
     }
 

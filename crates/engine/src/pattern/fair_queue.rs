@@ -1,6 +1,6 @@
 //! Fair queueing: messages are taken from the pipes that have some, one message each in turn.
-//! RFC 28 §5, 30 §3: incoming messages "SHALL be fair-queued". Owned by a pattern, under the
-//! socket's lock.
+//! This is the strategy that RFC 28 asks of REP, DEALER and ROUTER, RFC 29 of SUB and XSUB, and
+//! RFC 30 of PULL; each names its section. Owned by a pattern, under the socket's lock.
 
 use std::collections::VecDeque;
 

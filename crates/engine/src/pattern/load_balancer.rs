@@ -1,6 +1,6 @@
-//! Round-robin sending to the pipes that have room. RFC 28 §5, 30 §2: outgoing messages "SHALL
-//! be sent to peers in a round-robin fashion", full ones passed over. Owned by a pattern, under
-//! the socket's lock.
+//! Round-robin sending to the pipes that have room; full ones are passed over. This is the strategy
+//! that RFC 28 asks of REQ and DEALER, and RFC 30 of PUSH; each names its section. Owned by a
+//! pattern, under the socket's lock.
 
 use oxmq_message::Msg;
 
@@ -57,6 +57,9 @@ impl LoadBalancer {
     #[inline]
     pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<PipeId> {
         while let Some(id) = self.active.get(self.next).copied() {
+            // RFC 28 §The DEALER Socket Type: SHALL consider a peer as available only when it has a
+            // outgoing queue that is not full.
+            // RFC 30 §The PUSH Socket Type: the same.
             if pipes.has_room(id) {
                 return Some(id);
             }

@@ -1,4 +1,4 @@
-//! PAIR: an exclusive link between two peers. RFC 31.
+//! PAIR: an exclusive link between two peers. RFC 31 §The PAIR Socket Type.
 
 use std::collections::VecDeque;
 
@@ -35,15 +35,16 @@ impl Pair {
 
 impl Pattern for Pair {
     fn attached(&mut self, pipes: &mut Pipes, id: PipeId) {
-        // RFC 31 §2: "SHALL consider its peer as available only when it has an outgoing queue";
-        // a second peer is refused once it is known, in `connected`.
+        // RFC 31 §The PAIR Socket Type: SHALL create a double queue when initiating an outgoing
+        // connection to a peer, and when a peer connects to it. The first pipe is the one in use;
+        // the peer of a second one is refused once it is known, in `connected`.
         if self.pipe.is_none() && pipes.is_open(id) {
             self.pipe = Some(id);
         }
     }
 
     fn connected(&mut self, _pipes: &mut Pipes, id: PipeId) -> Result<(), &'static str> {
-        // RFC 31 §2: "SHALL NOT accept or create more than one connection at a time".
+        // RFC 31 §The PAIR Socket Type: MAY be connected to at most one PAIR peers.
         match self.pipe {
             Some(pipe) if pipe == id => Ok(()),
             _ => Err("a PAIR socket has one peer at a time"),
@@ -51,6 +52,9 @@ impl Pattern for Pair {
     }
 
     fn gone(&mut self, _pipes: &mut Pipes, id: PipeId) {
+        // RFC 31 §The PAIR Socket Type: if this peer disconnects, SHALL destroy its double queue
+        // and SHALL discard any messages it contains. We discard what was to be sent; what was
+        // received stays until it is taken, as in libzmq.
         if self.pipe == Some(id) {
             self.pipe = None;
             self.draining.push_back(id);
@@ -71,8 +75,10 @@ impl Pattern for Pair {
     fn writable(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
 
     fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()> {
-        // RFC 31 §2: "SHALL block on sending, or return a suitable error, when it has no
-        // connected peer".
+        // RFC 31 §The PAIR Socket Type: SHALL consider its peer as available only when it has a
+        // outgoing queue that is not full; SHALL block on sending, or return a suitable error, when
+        // it has no available peer; SHALL not accept further messages then; SHALL NOT discard
+        // messages that it cannot queue.
         let id = match self.sending {
             Some(id) => id,
             None => {
@@ -93,6 +99,8 @@ impl Pattern for Pair {
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        // RFC 31 §The PAIR Socket Type: SHALL receive incoming messages from its single peer if it
+        // has one; SHALL deliver these to its calling application.
         let id = self.readable_pipe(pipes).ok_or(Error::WouldBlock)?;
         pipes.pop(id).ok_or(Error::WouldBlock)
     }

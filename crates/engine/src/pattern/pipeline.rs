@@ -1,4 +1,5 @@
-//! PUSH and PULL: a one-way pipeline that shares work out. RFC 30.
+//! PUSH and PULL: a one-way pipeline that shares work out. RFC 30 §The PUSH Socket Type
+//! and §The PULL Socket Type.
 
 use oxmq_message::Msg;
 
@@ -12,7 +13,8 @@ use crate::pipe::table::Pipes;
 /// Sends to its peers in turn.
 #[derive(Default)]
 pub(crate) struct Push {
-    // RFC 30 §2: "SHALL route outgoing messages to available peers using a round-robin strategy".
+    // RFC 30 §The PUSH Socket Type: SHALL route outgoing messages to available peers using a
+    // round-robin strategy.
     balancer: LoadBalancer,
 }
 
@@ -22,6 +24,8 @@ impl Pattern for Push {
     }
 
     fn gone(&mut self, pipes: &mut Pipes, id: PipeId) {
+        // RFC 30 §The PUSH Socket Type: if this peer disconnects, SHALL destroy its queue and SHALL
+        // discard any messages it contains.
         self.balancer.remove(pipes, id);
     }
 
@@ -39,12 +43,14 @@ impl Pattern for Push {
     }
 
     fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()> {
-        // RFC 30 §2: "SHALL block on sending, or return a suitable error, when it has no
-        // available peers", and "SHALL NOT discard messages that it cannot send".
+        // RFC 30 §The PUSH Socket Type: SHALL block on sending, or return a suitable error, when it
+        // has no available peers; SHALL not accept further messages then; SHALL NOT discard
+        // messages that it cannot queue; SHALL not filter or modify outgoing messages in any way.
         self.balancer.send(pipes, part).map(|_| ()).map_err(|()| Error::WouldBlock)
     }
 
     fn recv(&mut self, _pipes: &mut Pipes) -> Result<Msg> {
+        // RFC 30 §The PUSH Socket Type: SHALL only send messages.
         Err(Error::NotSupported { operation: "receiving" })
     }
 
@@ -60,7 +66,8 @@ impl Pattern for Push {
 /// Receives from its peers in turn.
 #[derive(Default)]
 pub(crate) struct Pull {
-    // RFC 30 §3: "SHALL receive incoming messages from its peers using a fair-queuing strategy".
+    // RFC 30 §The PULL Socket Type: SHALL receive incoming messages from its peers using a
+    // fair-queuing strategy.
     queue: FairQueue,
 }
 
@@ -69,6 +76,9 @@ impl Pattern for Pull {
         self.queue.activate(pipes, id);
     }
 
+    // RFC 30 §The PULL Socket Type would have the queue of a bound peer that disconnects destroyed
+    // with the messages it contains. We keep them until they are received, as libzmq does: work
+    // that has arrived is not lost because its sender is done.
     fn gone(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
 
     fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
@@ -82,10 +92,13 @@ impl Pattern for Pull {
     fn writable(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
 
     fn send(&mut self, _pipes: &mut Pipes, _part: &mut Msg) -> Result<()> {
+        // RFC 30 §The PULL Socket Type: SHALL only receive messages.
         Err(Error::NotSupported { operation: "sending" })
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        // RFC 30 §The PULL Socket Type: SHALL deliver these to its calling application; SHALL not
+        // filter or modify incoming messages in any way.
         self.queue.recv(pipes).map(|(_, msg)| msg).ok_or(Error::WouldBlock)
     }
 

@@ -1,4 +1,5 @@
-//! REP: receives a request, then sends its reply back the way the request came. RFC 28 §4.
+//! REP: receives a request, then sends its reply back the way the request came. RFC 28 §The
+//! REP Socket Type.
 
 use oxmq_message::Msg;
 
@@ -13,6 +14,7 @@ const ENVELOPE_FRAMES_MAX: usize = 1024;
 
 /// Where the exchange stands. Receiving a request leads from `Idle` over `Request` to `Reply`;
 /// sending the reply leads back.
+// RFC 28 §The REP Socket Type: SHALL receive and then send exactly one message at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exchange {
     /// No request was taken yet.
@@ -25,6 +27,8 @@ enum Exchange {
 
 /// See the file's first paragraph.
 pub(crate) struct Rep {
+    // RFC 28 §The REP Socket Type: SHALL receive incoming messages from its peers using a
+    // fair-queuing strategy.
     queue: FairQueue,
     exchange: Exchange,
     /// The pipe of the request, until it goes away or the reply is sent.
@@ -55,12 +59,14 @@ impl Rep {
             loop {
                 let (delimiter, more) = (frame.is_empty(), frame.more());
                 if !more || self.envelope.len() >= ENVELOPE_FRAMES_MAX {
-                    // RFC 28 §4: the envelope ends with an empty frame, and a body follows.
+                    // RFC 28 §The REP Socket Type: the request SHALL have an address envelope, a
+                    // delimiter consisting of an empty frame, and one or more data frames.
                     self.queue.skip_message(pipes);
                     pipes.drops.malformed += 1;
                     break;
                 }
-                // RFC 28 §4: "SHALL store the address envelope".
+                // RFC 28 §The REP Socket Type: SHALL remove and store the address envelope,
+                // including the delimiter.
                 self.envelope.push(frame);
                 if delimiter {
                     self.asker = Some(id);
@@ -73,8 +79,10 @@ impl Rep {
     }
 
     fn begin_reply(&mut self, pipes: &mut Pipes) {
-        // RFC 28 §4: "SHALL prepend the address envelope to the reply", and "SHALL NOT block on
-        // sending": a reply for which there is no peer or no room is discarded.
+        // RFC 28 §The REP Socket Type: SHALL prepend the address envelope and delimiter; SHALL
+        // deliver this message back to the originating peer; SHALL silently discard the reply if
+        // the originating peer is no longer connected; SHALL not block on sending. For the sake of
+        // the last, a reply is discarded too when the peer's queue is full, as in libzmq.
         match self.asker {
             Some(id) if pipes.has_room(id) => {
                 for frame in self.envelope.drain(..) {
@@ -159,6 +167,8 @@ impl Pattern for Rep {
             }
             Exchange::Request => {}
         }
+        // RFC 28 §The REP Socket Type: SHALL pass the remaining data frames to its calling
+        // application.
         let Some((_, msg)) = self.queue.recv(pipes) else { return Err(Error::WouldBlock) };
         self.exchange =
             if msg.more() { Exchange::Request } else { Exchange::Reply { begun: false } };

@@ -1,4 +1,5 @@
-//! REQ: sends a request, then receives the reply from the peer that was asked. RFC 28 §3.
+//! REQ: sends a request, then receives the reply from the peer that was asked. RFC 28 §The
+//! REQ Socket Type.
 
 use oxmq_message::Msg;
 
@@ -11,6 +12,8 @@ use crate::pipe::table::Pipes;
 
 /// Where the exchange stands. `Idle` -> `Request` (parts sent) -> `Waiting` -> `Reply` (parts
 /// received) -> `Idle`.
+// RFC 28 §The REQ Socket Type: SHALL send and then receive exactly one message at a time. The
+// option `req_relaxed` lifts that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exchange {
     Idle,
@@ -24,6 +27,9 @@ enum Exchange {
 
 /// See the file's first paragraph.
 pub(crate) struct Req {
+    // RFC 28 §The REQ Socket Type: SHALL route outgoing messages to connected peers using a
+    // round-robin strategy. Unless `immediate` is set, an endpoint that is being connected to takes
+    // its turn too, as in libzmq; its request waits for the connection.
     balancer: LoadBalancer,
     queue: FairQueue,
     exchange: Exchange,
@@ -48,6 +54,8 @@ impl Default for Req {
 impl Req {
     /// Sends the envelope of a new request; false when no peer has room.
     fn open_request(&mut self, pipes: &mut Pipes) -> bool {
+        // RFC 28 §The REQ Socket Type: SHALL prefix the outgoing message with an empty delimiter
+        // frame. With `req_correlate` the request's number goes before it.
         let mut delimiter = Msg::new();
         delimiter.set_more(true);
         if pipes.options.req_correlate {
@@ -65,9 +73,9 @@ impl Req {
         true
     }
 
-    /// Takes the envelope of the awaited reply off. Anything else is discarded. RFC 28 §3:
-    /// "SHALL accept an incoming message only from the last peer that it sent a request to" and
-    /// "SHALL discard silently any messages received from other peers".
+    /// Takes the envelope of the awaited reply off. Anything else is discarded.
+    // RFC 28 §The REQ Socket Type: SHALL accept an incoming message only from the last peer that it
+    // sent a request to; SHALL discard silently any messages received from other peers.
     fn open_reply(&mut self, pipes: &mut Pipes) -> bool {
         loop {
             let Some((id, frame)) = self.queue.recv(pipes) else { return false };
@@ -88,6 +96,8 @@ impl Req {
             let Some((_, next)) = self.queue.recv(pipes) else { return false };
             frame = next;
         }
+        // RFC 28 §The REQ Socket Type: the reply SHALL have a delimiter consisting of an empty
+        // frame, and one or more data frames.
         frame.is_empty() && frame.more()
     }
 }
@@ -137,6 +147,8 @@ impl Pattern for Req {
             _ => {}
         }
         if self.exchange != Exchange::Request {
+            // RFC 28 §The REQ Socket Type: SHALL block on sending, or return a suitable error, when
+            // it has no connected peers; SHALL NOT discard messages that it cannot send.
             if !self.open_request(pipes) {
                 return Err(Error::WouldBlock);
             }

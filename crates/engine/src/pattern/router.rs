@@ -1,5 +1,5 @@
 //! ROUTER: addresses each message to a peer by its routing id, and says of each message which
-//! peer it came from. RFC 28 §6.
+//! peer it came from. RFC 28 §The ROUTER Socket Type.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -53,8 +53,11 @@ struct Notification {
 
 /// See the file's first paragraph.
 pub(crate) struct Router {
+    // RFC 28 §The ROUTER Socket Type: SHALL receive incoming messages from its peers using a
+    // fair-queuing strategy.
     queue: FairQueue,
-    // RFC 28 §6: "SHALL identify each peer with a routing id", unique among its peers.
+    // RFC 28 §The ROUTER Socket Type: SHALL identify each double queue using a unique "identity"
+    // binary string.
     peers: HashMap<Vec<u8>, PipeId>,
     /// Next number for a peer that does not name itself.
     next_id: u32,
@@ -92,6 +95,8 @@ pub(super) fn automatic_id(next: &mut u32) -> Vec<u8> {
 
 impl Router {
     /// Gives the peer its routing id: the one we chose for it, its own, or an automatic one.
+    // RFC 28 §The ROUTER Socket Type: SHOULD allow the peer to specify its identity explicitly
+    // through the Identity metadata property.
     fn identify(&mut self, pipes: &mut Pipes, id: PipeId) -> Result<(), &'static str> {
         let handover = pipes.options.router_handover;
         let Some(pipe) = pipes.pipe(id) else { return Ok(()) };
@@ -158,10 +163,14 @@ impl Router {
     }
 
     /// Chooses the pipe that a routing id stands for.
+    // RFC 28 §The ROUTER Socket Type: SHALL route the message to the outgoing queue if that queue
+    // exists, and has space; SHALL either silently drop the message, or return an error, depending
+    // on configuration, if the queue does not exist, or is full; SHALL NOT block on sending. With
+    // `router_mandatory` a full queue is an error that a send may be told to wait for: as in
+    // libzmq.
     fn address(&mut self, pipes: &mut Pipes, part: &Msg) -> Result<Sending> {
         let mandatory = pipes.options.router_mandatory;
         let Some(id) = self.peers.get(part.as_slice()).copied() else {
-            // RFC 28 §6: "SHALL silently drop messages that it cannot route".
             return Self::unroutable(pipes, mandatory);
         };
         if pipes.has_room(id) {
@@ -217,6 +226,9 @@ impl Pattern for Router {
     }
 
     fn gone(&mut self, pipes: &mut Pipes, id: PipeId) {
+        // RFC 28 §The ROUTER Socket Type: if this peer disconnects, SHALL destroy its double queue
+        // and SHALL discard any messages it contains. We discard what was to be sent; what was
+        // received stays until it is taken, as in libzmq.
         self.forget(pipes, id);
     }
 
@@ -239,7 +251,9 @@ impl Pattern for Router {
         let more = part.more();
         match self.sending {
             Sending::Address => {
-                // A routing id without a body is no message: it is dropped, as the reference does.
+                // RFC 28 §The ROUTER Socket Type: SHALL remove the first frame from each outgoing
+                // message and use this as the identity of a double queue. A routing id without a
+                // body is no message: it is dropped, as in libzmq.
                 if more {
                     self.sending = self.address(pipes, part)?;
                 }
@@ -280,7 +294,9 @@ impl Pattern for Router {
             }
             Receiving::Nothing => {}
         }
-        // RFC 28 §6: "SHALL prepend the routing id of the originating peer to each message".
+        // RFC 28 §The ROUTER Socket Type: SHALL prefix each incoming message with a frame
+        // containing the identity of the originating double queue; SHALL deliver the resulting
+        // messages.
         let mut address = if let Some(notice) = self.next_notice(pipes) {
             self.receiving = match notice.body {
                 NotificationBody::DisconnectMsg => Receiving::DisconnectBody,

@@ -1,4 +1,5 @@
-//! XPUB and PUB: every message goes to all peers that subscribed to a prefix of it. RFC 29.
+//! XPUB and PUB: every message goes to all peers that subscribed to a prefix of it. RFC 29 §The PUB
+//! Socket Type and §The XPUB Socket Type.
 
 use std::collections::VecDeque;
 
@@ -60,6 +61,8 @@ impl XPub {
     }
 
     fn tell(&mut self, subscribe: bool, topic: &[u8], pipe: Option<PipeId>) {
+        // RFC 29 §The PUB Socket Type: SHALL NOT deliver these commands to its calling application.
+        // RFC 29 §The XPUB Socket Type: SHALL deliver these commands to its calling application.
         if !self.readable {
             return;
         }
@@ -89,6 +92,10 @@ impl XPub {
             pipes.lost.push((id, Loss::Refused("more subscriptions than one peer may have")));
             return;
         }
+        // RFC 29 §The PUB Socket Type: SHALL receive subscribe and unsubscribe requests from
+        // subscribers.
+        // RFC 29 §The XPUB Socket Type: the same; MAY, depending on configuration, normalize the
+        // commands, so that multiple identical subscriptions result in a single command only.
         let added = self.matcher.add(topic, id.0);
         if added.first_for_topic || pipes.options.xpub_verbose || pipes.options.xpub_verboser {
             self.tell(true, topic, Some(id));
@@ -100,6 +107,9 @@ impl XPub {
             self.tell(false, topic, Some(id));
             return;
         }
+        // RFC 37 §The Publish-Subscribe Pattern would have a peer that subscribed twice to a topic
+        // cancel twice. One cancel is enough here, as in libzmq; subscribers of ours send only
+        // their last cancel.
         let removed = self.matcher.remove(topic, id.0);
         if removed == Removed::Last || pipes.options.xpub_verboser {
             self.tell(false, topic, Some(id));
@@ -124,6 +134,13 @@ impl XPub {
                 _ => {}
             }
             let may_subscribe = !continues || !pipes.options.only_first_subscribe;
+            // RFC 23 §The Publish-Subscribe Pattern: peers before ZMTP 3.1 SHALL subscribe by
+            // message.
+            // RFC 29 §The PUB Socket Type: SHALL silently discard any messages that subscribers
+            // send it.
+            // RFC 29 §The XPUB Socket Type: SHALL deliver these messages to its calling
+            // application. It would have them fair-queued; they go in the order they are read in,
+            // as in libzmq.
             match parse_subscription_message(&msg).filter(|_| may_subscribe) {
                 Some((true, topic)) => self.subscribed(pipes, id, topic),
                 Some((false, topic)) => self.cancelled(pipes, id, topic),
@@ -133,8 +150,15 @@ impl XPub {
         }
     }
 
-    /// Finds the pipes a message goes to. RFC 29 §3: the message is dropped for a peer that has
-    /// no room, unless the socket was told to wait (`xpub_nodrop`).
+    /// Finds the pipes a message goes to. It is dropped for a peer that has no room, unless the
+    /// socket was told to wait (`xpub_nodrop`).
+    // RFC 29 §The PUB Socket Type: SHALL perform a binary comparison of the subscription against
+    // the start of the first frame of the message; SHALL silently drop the message if the queue for
+    // a subscriber is full; SHALL NOT block on sending.
+    // RFC 29 §The XPUB Socket Type: the same, as long as `xpub_nodrop` does not ask for the
+    // contrary.
+    // RFC 37 §The Publish-Subscribe Pattern: message filtering SHALL happen at the publisher side;
+    // an empty subscription SHALL match all messages.
     fn choose(&mut self, pipes: &mut Pipes, part: &Msg) -> Result<()> {
         self.targets.clear();
         self.matches.clear();
@@ -165,6 +189,8 @@ impl XPub {
     }
 
     /// Sends a part to every target. A message of one small part is encoded once for all.
+    // RFC 29 §The PUB Socket Type: SHALL not modify outgoing messages in any way.
+    // RFC 29 §The XPUB Socket Type: the same.
     fn distribute(&mut self, pipes: &mut Pipes, part: Msg) {
         let more = part.more();
         let once = self.targets.len() > 1
@@ -215,7 +241,7 @@ impl Pattern for XPub {
     fn attached(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
 
     fn connected(&mut self, pipes: &mut Pipes, id: PipeId) -> Result<(), &'static str> {
-        // A peer of ZMTP 1.0 filters for itself and never tells what it wants: RFC 13.
+        // A peer of ZMTP 1.0 filters for itself and sends nothing: RFC 13 §Broadcast Content.
         let filters_itself = pipes
             .connection(id)
             .is_some_and(|connection| connection.wire == Wire::Zmtp(Framing::V1));
@@ -233,8 +259,9 @@ impl Pattern for XPub {
     }
 
     fn disconnected(&mut self, pipes: &mut Pipes, id: PipeId) {
-        // The peer subscribes anew when it is back. RFC 29 §3: the subscriptions of a peer that
-        // disconnects are discarded.
+        // The peer subscribes anew when it is back.
+        // RFC 29 §The XPUB Socket Type: SHALL, if the subscriber peer disconnects prematurely,
+        // generate a suitable unsubscribe request for the calling application. Not in manual mode.
         let verboser = pipes.options.xpub_verboser;
         let manual = pipes.options.xpub_manual;
         let mut gone = Vec::new();
@@ -265,6 +292,10 @@ impl Pattern for XPub {
     }
 
     fn gone(&mut self, pipes: &mut Pipes, id: PipeId) {
+        // RFC 29 §The PUB Socket Type: if this subscriber disconnects, SHALL destroy its queue and
+        // SHALL discard any messages it contains.
+        // RFC 29 §The XPUB Socket Type: the same. We discard what was to be sent; what was received
+        // is told, as in libzmq.
         self.take_in(pipes, id);
         self.disconnected(pipes, id);
     }
@@ -302,6 +333,7 @@ impl Pattern for XPub {
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
         if !self.readable {
+            // RFC 29 §The PUB Socket Type: SHALL only send messages.
             return Err(Error::NotSupported { operation: "receiving" });
         }
         let Some(pending) = self.pending.pop_front() else {

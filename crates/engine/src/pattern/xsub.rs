@@ -1,4 +1,5 @@
-//! XSUB and SUB: receive from all publishers what was subscribed to. RFC 29.
+//! XSUB and SUB: receive from all publishers what was subscribed to. RFC 29 §The SUB Socket Type
+//! and §The XSUB Socket Type.
 
 use oxmq_message::Msg;
 use oxmq_zmtp::parse_subscription_message;
@@ -14,6 +15,11 @@ use crate::subscriptions::Filter;
 pub(crate) struct XSub {
     /// SUB: filters what it receives, and subscribes by option. XSUB: subscribes by message.
     is_sub: bool,
+    // RFC 29 §The SUB Socket Type: SHALL receive incoming messages from its publishers using a
+    // fair-queuing strategy.
+    // RFC 29 §The XSUB Socket Type: the same. Both types would also discard messages when the queue
+    // for a publisher is full. We stop reading the connection then, as libzmq does: the publisher's
+    // own queue fills, and the publisher drops.
     queue: FairQueue,
     filter: Filter,
     pipes_open: Vec<PipeId>,
@@ -44,8 +50,10 @@ impl XSub {
         loop {
             let continues = self.queue.is_mid_message();
             let (_, msg) = self.queue.recv(pipes)?;
-            // RFC 29 §4: "SHALL silently discard messages that match no subscription"; on XSUB
-            // the application filters.
+            // RFC 29 §The SUB Socket Type: MAY filter messages according to subscriptions, using a
+            // prefix match algorithm. It has to: a publisher of ZMTP 1.0 does not.
+            // RFC 29 §The XSUB Socket Type: SHALL deliver messages to its calling application,
+            // which filters if it wants to.
             if continues || !self.is_sub {
                 return Some(msg);
             }
@@ -64,6 +72,8 @@ impl XSub {
     }
 
     /// The publishers a message of the application's own goes to: those with room.
+    // RFC 29 §The XSUB Socket Type: SHALL send all messages to all connected publishers; SHALL
+    // silently drop the message if the outgoing queue for a publisher is full; SHALL NOT block.
     fn choose(&mut self, pipes: &mut Pipes) {
         self.targets.clear();
         self.targets.extend(self.pipes_open.iter().copied().filter(|id| pipes.has_room(*id)));
@@ -92,13 +102,17 @@ impl Pattern for XSub {
     }
 
     fn connected(&mut self, pipes: &mut Pipes, id: PipeId) -> Result<(), &'static str> {
-        // RFC 29 §4: every subscription goes to every publisher, to a new or returned one at once.
+        // RFC 29 §The XSUB Socket Type: SHALL send subscribe and unsubscribe requests to
+        // publishers. A publisher that is new, or has come back, gets all subscriptions at once.
         self.filter.for_each(|topic| pipes.subscription(id, true, topic));
         pipes.flush_all();
         Ok(())
     }
 
     fn gone(&mut self, _pipes: &mut Pipes, id: PipeId) {
+        // RFC 29 §The SUB Socket Type and §The XSUB Socket Type would have the queue of a bound
+        // publisher that disconnects destroyed. What was received stays until it is taken, as in
+        // libzmq.
         self.pipes_open.retain(|p| *p != id);
         self.targets.retain(|p| *p != id);
     }
@@ -116,6 +130,7 @@ impl Pattern for XSub {
 
     fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()> {
         if self.is_sub {
+            // RFC 29 §The SUB Socket Type: SHALL only receive messages.
             return Err(Error::NotSupported { operation: "sending" });
         }
         let part = part.take();
@@ -126,6 +141,8 @@ impl Pattern for XSub {
             self.choose(pipes);
         }
         self.mid_send = more;
+        // RFC 29 §The XSUB Socket Type: SHALL accept subscription commands from its calling
+        // application; SHALL not modify outgoing messages in any way.
         match parse_subscription_message(&part).filter(|_| may_subscribe) {
             Some((true, topic)) => self.add(pipes, topic),
             Some((false, topic)) => self.cancel(pipes, topic),

@@ -126,7 +126,8 @@ impl InQueue {
     }
 
     /// Reads until the kernel has no more, `ready` messages reach `ready_max` (0: no limit), or
-    /// the turn is over; with `to_end`, the peer is known to have ended its side. Returns the bytes read and whether the kernel may have more.
+    /// the turn is over; with `to_end`, the peer is known to have ended its side. Returns the bytes
+    /// read and whether the kernel may have more.
     pub(crate) fn read(
         &mut self,
         stream: &Stream,
@@ -388,6 +389,8 @@ impl InQueue {
     }
 
     /// Takes the next part of a whole message; `None` when no whole message is there.
+    // RFC 37 §Messages: SHALL always deliver messages atomically, that is, all the frames of a
+    // message, or none of them.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<Msg> {
         if self.ready == 0 {

@@ -94,9 +94,11 @@ pub(crate) struct NetLink {
 pub(crate) struct Connection {
     pub(crate) stream: Stream,
     pub(crate) wire: Wire,
-    /// Subscriptions go as SUBSCRIBE and CANCEL commands (RFC 37 §3.4) and not as messages.
+    /// Subscriptions go as SUBSCRIBE and CANCEL commands and not as messages (RFC 37 and RFC 23,
+    /// §The Publish-Subscribe Pattern).
     pub(crate) subscribes_by_command: bool,
-    /// The peer wants to be told subscriptions; one of ZMTP 1.0 filters for itself.
+    /// The peer wants to be told subscriptions; one of ZMTP 1.0 does not (RFC 13 §Broadcast
+    /// Content).
     pub(crate) forwards_subscriptions: bool,
     /// The kernel may hold bytes for us.
     pub(crate) readable: bool,
@@ -113,7 +115,8 @@ pub(crate) struct Connection {
     pub(crate) remote: String,
 }
 
-/// When to ask whether a peer is alive, and when to give it up. RFC 37 §3.5.
+/// When to ask whether a peer is alive, and when to give it up. RFC 37 §Connection
+/// Heartbeating.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Heartbeat {
     /// When anything last came from the peer.
@@ -128,6 +131,8 @@ pub(crate) struct Heartbeat {
 
 impl Heartbeat {
     /// Something came from the peer: it lives.
+    // RFC 37 §Connection Heartbeating: a peer SHOULD treat any incoming traffic (not just a PONG
+    // reply) as a sign of life.
     pub(crate) fn heard(&mut self, now: Instant) {
         self.last_in = Some(now);
         self.pong_due = None;

@@ -173,6 +173,8 @@ impl OutQueue {
 
     #[inline]
     fn commit(&mut self, command: bool) {
+        // RFC 37 §Socket Semantics: on sending, the peer SHALL queue all frames of a message in
+        // memory until the final frame is sent.
         self.committed = self.end();
         self.ends.push_back(End { position: self.committed, command });
     }
@@ -417,6 +419,8 @@ impl OutQueue {
 
     /// Prepares for a new connection: writing starts again at the first message not wholly
     /// written, and the commands of the old connection are dropped. An unfinished message stays.
+    // RFC 37 §Socket Semantics: a message SHALL NOT be delivered more than once to any peer; all
+    // messages between two immediate peers SHALL be delivered in order.
     pub(crate) fn restart(&mut self) {
         self.legacy.clear();
         self.legacy_written = 0;

@@ -181,8 +181,9 @@ impl Pipes {
             .filter_map(|(i, slot)| slot.as_ref().map(|pipe| (PipeId(i as u32), pipe)))
     }
 
-    /// There is room for one more message: exactly the high-water mark. RFC 28 §5 and others:
-    /// the socket is mute when no pipe has room.
+    /// There is room for one more message, up to exactly the high-water mark.
+    // RFC 28 §The DEALER Socket Type: SHOULD constrain queue sizes to a runtime-configurable limit.
+    // The other types of RFC 28 to 31 likewise.
     #[inline]
     pub(crate) fn has_room(&mut self, id: PipeId) -> bool {
         let hwm = self.options.snd_hwm;
@@ -277,6 +278,8 @@ impl Pipes {
     /// Sends a subscription or cancellation in the form the peer understands.
     pub(crate) fn subscription(&mut self, id: PipeId, subscribe: bool, topic: &[u8]) {
         let Some(pipe) = self.pipe(id) else { return };
+        // RFC 37 §The Publish-Subscribe Pattern: to create a subscription, SHALL send a SUBSCRIBE
+        // command; to cancel one, SHALL send a CANCEL command. To a peer of 3.0, a message.
         match &mut pipe.link {
             Link::Net(net) => {
                 let Some(connection) = &net.connection else { return };
@@ -618,6 +621,8 @@ impl Pipes {
         }
         let beat = &mut connection.heartbeat;
         let ttl_end = beat.peer_ttl.zip(beat.last_in).map(|(ttl, at)| at + ttl);
+        // RFC 37 §Connection Heartbeating: SHOULD consider the connection dead when no traffic
+        // follows a PING of ours within some timeout, or one of the peer's within its TTL.
         if beat.pong_due.is_some_and(|at| at <= now) || ttl_end.is_some_and(|at| at <= now) {
             self.lost.push((id, Loss::Silent));
             return None;
@@ -702,7 +707,8 @@ impl Pipes {
             }
         };
         match command {
-            // RFC 37 §3.5: a PING is answered with a PONG that carries its context.
+            // RFC 37 §Connection Heartbeating: on a PING a peer SHALL respond with a PONG command
+            // that echoes the ping-context.
             Command::Ping { ttl_deciseconds, context } => {
                 if let Some(connection) =
                     self.pipe(id).and_then(Pipe::net).and_then(|net| net.connection.as_mut())
@@ -726,8 +732,8 @@ impl Pipes {
                 let error = ProtocolError::UnexpectedCommand { state: "traffic" };
                 self.lost.push((id, Loss::Read(ReadError::Protocol(error))));
             }
-            // RFC 37 §3.5: a PONG needs no answer; having come, it has shown that the peer lives.
-            // Commands that this socket type does not know are ignored: RFC 37 §3.4.
+            // A PONG needs no answer; having come, it has shown that the peer lives. Commands that
+            // mean nothing to us are ignored: later versions may add some.
             _ => {}
         }
     }

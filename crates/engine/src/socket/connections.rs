@@ -87,6 +87,8 @@ impl State {
                     Some(_) => self.take_connect_routing_id(),
                     None => Vec::new(),
                 };
+                // RFC 30 §The PUSH Socket Type: SHALL create this queue when a peer connects to it. RFC
+                // 28, 29 and 31 say the same of their types.
                 let id = self.insert_net(arrival.session, arrival.endpoint.clone(), chosen);
                 if let Some(session) = arrival.session {
                     self.sessions.push((session, id));
@@ -252,6 +254,8 @@ impl State {
         match session {
             Some(session) if self.keeps_session(id, loss) => {
                 self.post(IoCommand::ConnectionLost { session });
+                // RFC 30 §The PUSH Socket Type: SHALL maintain the queue whether or not the
+                // connection is established. RFC 28, 29 and 31 say the same of their types.
                 if self.pipes.options.immediate && phase == Phase::Open {
                     // With `immediate`, a pipe without a connection takes no messages.
                     self.sessions.retain(|(s, _)| *s != session);
@@ -313,7 +317,8 @@ impl State {
         self.report(EventKind::Disconnected { fd, reason }, endpoint, remote);
     }
 
-    /// A pipe's peer is gone for good. What it sent stays until it is received.
+    /// A pipe's peer is gone for good. What was to be sent to it is dropped, as RFC 28 to 31 ask;
+    /// what it sent stays until it is received, which they do not.
     pub(super) fn end_pipe(&mut self, id: PipeId, unread: Unread) {
         if self.pipes.peek(id).is_none() {
             return;

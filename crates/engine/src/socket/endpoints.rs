@@ -143,6 +143,10 @@ impl Socket {
             resolved: name.clone(),
             kind: EndpointKind::Connected { session },
         });
+        // RFC 37 §Socket Semantics: all sockets SHALL establish connections opportunistically.
+        // RFC 30 §The PUSH Socket Type: SHALL create this queue when initiating an outgoing
+        // connection to a peer. RFC 28, 29 and 31 say the same of their types; `immediate` is the
+        // option to have it otherwise.
         if !options.immediate {
             state.open_session_pipe(session, name.clone());
         }

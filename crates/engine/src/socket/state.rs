@@ -191,6 +191,7 @@ impl State {
     fn introduce_inproc(&mut self, id: PipeId, peer: &PeerInfo) {
         if let Some(pipe) = self.pipes.pipe(id) {
             pipe.peer_type = Some(peer.socket_type);
+            // RFC 37 §The Identity Property: for all other socket types it SHALL be ignored.
             if pipe.routing_id.is_empty() && peer.socket_type.sends_routing_id() {
                 pipe.routing_id.clone_from(&peer.routing_id);
             }

@@ -7,8 +7,11 @@ use super::tree::{Tree, Value};
 
 /// Topics with the number of times each was subscribed to.
 ///
-/// A message is wanted if any topic is a prefix of its first part (RFC 29, SUB: "filter by
-/// prefix"). Memory: about 45 bytes for each short topic, plus the bytes in which topics differ.
+/// A message is wanted if any topic is a prefix of its first part. Memory: about 45 bytes for each
+/// short topic, plus the bytes in which topics differ.
+// RFC 37 §The Publish-Subscribe Pattern: a subscription of "A" SHALL match all messages starting
+// with "A"; an empty one SHALL match all messages; subscriptions SHALL be additive and SHALL NOT be
+// idempotent.
 #[derive(Debug)]
 pub struct Filter {
     tree: Tree,

@@ -34,8 +34,8 @@ pub struct Established {
     /// does not.
     pub peer_type: Option<SocketType>,
     /// The peer's routing id, at most 255 octets; empty if it has none or is of a type whose
-    /// routing id is ignored. It may start with zero, although RFC 37 §The Identity Property
-    /// reserves such ids: some peers send them. Only a ROUTER has use for it.
+    /// routing id is ignored. Some peers send one that starts with zero, which RFC 37 §The Identity
+    /// Property does not permit. Only a ROUTER has use for it.
     pub routing_id: Vec<u8>,
     /// All properties of the peer's READY; empty before 3.0. At most 8 KiB.
     pub metadata: Metadata,
