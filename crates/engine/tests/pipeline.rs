@@ -180,6 +180,8 @@ fn an_inproc_pipe_holds_what_both_ends_allow() {
 
 // RFC 30 §The PUSH Socket Type: SHALL block on sending, or return a suitable error, when it has no
 // available peers; SHALL not accept further messages when it has no available peers.
+// RFC 30 §The PUSH Socket Type: SHALL consider a peer as available only when it has a outgoing
+// queue that is not full.
 #[test]
 fn push_blocks_when_every_pipe_is_full() {
     let _watchdog = watchdog();
@@ -258,6 +260,8 @@ fn push_keeps_the_queue_of_a_connect_when_the_connection_is_lost() {
 }
 
 // RFC 37 §Messages: an implementation SHALL always send and deliver messages atomically.
+// RFC 37 §Socket Semantics: a message SHALL NOT be delivered more than once to any peer; all
+// messages between two immediate peers SHALL be delivered in order.
 #[test]
 fn what_the_kernel_never_took_is_sent_again_and_whole() {
     let _watchdog = watchdog();
@@ -287,6 +291,8 @@ fn what_the_kernel_never_took_is_sent_again_and_whole() {
     assert!(numbers.len() + 1 >= kept, "{} of {kept}", numbers.len());
 }
 
+// RFC 30 §The PULL Socket Type would have these destroyed with the queue of the peer that left. We
+// keep them on purpose, as libzmq does.
 #[test]
 fn what_was_wholly_received_can_be_read_after_its_sender_has_gone() {
     let _watchdog = watchdog();

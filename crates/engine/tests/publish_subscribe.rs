@@ -51,6 +51,8 @@ fn the_wrong_direction_is_not_supported() {
 
 // RFC 29 §The PUB Socket Type: SHALL perform a binary comparison of the subscription against the
 // start of the first frame of the message; SHALL not modify outgoing messages in any way.
+// RFC 37 §The Publish-Subscribe Pattern: a subscription of "A" SHALL match all messages starting
+// with "A".
 #[test]
 fn a_subscriber_gets_what_begins_with_its_topics() {
     let _watchdog = watchdog();
@@ -102,6 +104,8 @@ fn wait_topics(publisher: &Socket, subscriber: &Socket) {
 }
 
 // RFC 29 §The PUB Socket Type: SHALL receive subscribe and unsubscribe requests from subscribers.
+// RFC 37 §The Publish-Subscribe Pattern: subscriptions SHALL be additive and SHALL NOT be
+// idempotent.
 #[test]
 fn a_topic_subscribed_to_twice_must_be_cancelled_twice() {
     let _watchdog = watchdog();
@@ -132,6 +136,7 @@ fn a_topic_subscribed_to_twice_must_be_cancelled_twice() {
     }
 }
 
+// RFC 37 §The Publish-Subscribe Pattern: an empty subscription SHALL match all messages.
 #[test]
 fn a_late_joiner_gets_what_is_sent_from_then_on() {
     let _watchdog = watchdog();
@@ -315,6 +320,9 @@ fn inverted_matching_sends_what_matches_nothing() {
 }
 
 // RFC 29 §The PUB Socket Type: SHALL silently discard any messages that subscribers send it.
+// RFC 29 §The PUB Socket Type: SHALL NOT deliver these commands to its calling application.
+// RFC 29 §The XSUB Socket Type: SHALL accept subscription commands from its calling application;
+// SHALL send subscribe requests to publishers; SHALL deliver messages to its calling application.
 #[test]
 fn a_pub_discards_what_subscribers_send() {
     let _watchdog = watchdog();

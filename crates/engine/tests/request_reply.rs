@@ -80,6 +80,8 @@ fn any_other_order_than_lockstep_is_a_state_error() {
     }
 }
 
+// RFC 28 §The REQ Socket Type, §The REP Socket Type: exactly one message at a time, whatever the
+// number of its parts.
 #[test]
 fn the_lockstep_turns_at_the_last_part_of_a_message() {
     let _watchdog = watchdog();
@@ -270,6 +272,8 @@ fn a_reply_carries_the_envelope_of_its_request() {
     }
 }
 
+// RFC 28 §The REP Socket Type: SHALL prepend the address envelope and delimiter; SHALL deliver this
+// message back to the originating peer.
 #[test]
 fn a_request_finds_its_way_back_through_a_chain_of_queues() {
     let _watchdog = watchdog();

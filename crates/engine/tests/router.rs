@@ -291,6 +291,9 @@ fn a_dealer_hears_that_its_connection_was_lost() {
     send(&dealer, &["reply"]);
     assert_eq!(peer.read_message().unwrap(), [b"reply"]);
 }
+
+// RFC 28 §The ROUTER Socket Type: SHALL identify each double queue using a unique "identity"
+// binary string.
 #[test]
 fn a_second_peer_of_the_same_name_is_refused() {
     let _watchdog = watchdog();
