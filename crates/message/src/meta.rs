@@ -53,8 +53,7 @@ pub struct Meta {
 impl Meta {
     /// The value of a property, or `None` if the connection does not have it.
     ///
-    /// Names compare without regard to ASCII case (RFC 23 and RFC 37, "metadata names are case
-    /// insensitive").
+    /// Names compare without regard to ASCII case (RFC 23 and RFC 37, §Connection Metadata).
     pub fn property(&self, name: &str) -> Option<&[u8]> {
         let text = |text: &'_ str| -> bool { name.eq_ignore_ascii_case(text) };
         let known = if text("Peer-Address") {

@@ -5,8 +5,8 @@ use oxmq_engine::{Message, Msg};
 
 /// A change of a subscriber's mind, as XPUB receives it and XSUB sends it.
 ///
-/// On the wire and in a message it is one part: a byte, 1 or 0, and the topic (RFC 29, "the XPUB
-/// socket type").
+/// On the wire and in a message it is one part: a byte, 1 or 0, and the topic (RFC 23 §The
+/// Publish-Subscribe Pattern).
 ///
 /// ```
 /// use oxmq::{Message, Subscription};

@@ -125,7 +125,8 @@ impl<K: Kind> Options<K> {
     }
 
     /// The time between PINGs, which find out whether a peer that says nothing is still there;
-    /// `None` sends none. Default 10 s; libzmq sends none. RFC 37, "heartbeating".
+    /// `None` sends none. Default 10 s; libzmq sends none. RFC 37 §Connection
+    /// Heartbeating.
     pub fn heartbeat_ivl(&mut self, interval: impl Into<Option<Duration>>) -> &mut Self {
         self.time("HEARTBEAT_IVL", positive(interval.into()), |o, time| o.heartbeat_ivl = time)
     }
@@ -174,8 +175,8 @@ impl<K: Kind> Options<K> {
 
     /// Adds a property that is told to every peer in the handshake, which finds it in the
     /// [`meta`](crate::Msg::meta) of messages. The name begins with `X-` and has letters, digits
-    /// and `-_.+`; the value is any bytes. At most 48 properties and 6 KiB. RFC 37, "the
-    /// metadata".
+    /// and `-_.+`; the value is any bytes. At most 48 properties and 6 KiB. RFC 37
+    /// §Connection Metadata.
     ///
     /// ```
     /// use oxmq::{Context, Pull, Push};
