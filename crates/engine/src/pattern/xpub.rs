@@ -162,15 +162,16 @@ impl XPub {
     fn choose(&mut self, pipes: &mut Pipes, part: &Msg) -> Result<()> {
         self.targets.clear();
         self.matches.clear();
-        if let Some(last) = self.last_pipe.take().filter(|_| pipes.options.xpub_manual_last_value) {
-            self.matches.push(last.0);
+        if pipes.options.invert_matching {
+            let all = pipes.iter().map(|(id, _)| id.0);
+            self.matcher.inverted_matches(part, all, &mut self.matches);
         } else {
-            if pipes.options.invert_matching {
-                let all = pipes.iter().map(|(id, _)| id.0);
-                self.matcher.inverted_matches(part, all, &mut self.matches);
-            } else {
-                self.matcher.matches(part, &mut self.matches);
-            }
+            self.matcher.matches(part, &mut self.matches);
+        }
+        if pipes.options.xpub_manual_last_value
+            && let Some(last) = self.last_pipe.take()
+        {
+            self.matches.retain(|id| *id == last.0);
         }
         for index in 0..self.matches.len() {
             let id = PipeId(self.matches[index]);
