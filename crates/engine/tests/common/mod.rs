@@ -16,7 +16,7 @@ use oxmq_engine::{Context, Error, Event, EventKind, Message, Monitor, Profile, S
 use oxmq_engine::{PeerSnapshot, SocketType, Wait};
 
 /// A test that takes longer hangs.
-const HANG: Duration = Duration::from_secs(15);
+const HANG: Duration = Duration::from_secs(60);
 
 static NAMES: AtomicU64 = AtomicU64::new(0);
 
