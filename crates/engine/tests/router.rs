@@ -318,3 +318,23 @@ fn a_second_peer_of_the_same_name_is_refused() {
         expect_nothing(&router);
     }
 }
+#[test]
+fn a_farewell_and_a_hello_of_ones_own() {
+    let _watchdog = watchdog();
+    for transport in transports() {
+        let context = context();
+        let router = socket_with(&context, SocketType::Router, |o| {
+            o.hello_msg = b"hello".to_vec();
+            o.disconnect_msg = b"gone".to_vec();
+        });
+        let endpoint = router.bind(&transport).unwrap();
+        let peer = dealer(&context, &endpoint, b"peer");
+        wait_connected(&router, 1);
+        expect(&peer, &["hello"]);
+        send(&peer, &["last words"]);
+        drop(peer);
+        expect(&router, &["peer", "last words"]);
+        expect(&router, &["peer", "gone"]);
+        expect_nothing(&router);
+    }
+}
