@@ -280,8 +280,6 @@ pub enum ConfigError {
     NotZmtp,
     /// The routing id is over 255 octets.
     RoutingIdTooLong,
-    /// The routing id starts with a zero octet, which is reserved.
-    RoutingIdReserved,
     /// The resource does not match the grammar of RFC 37 §The Resource Property.
     ResourceInvalid,
     /// An application property does not start with `X-` (RFC 37 §Connection Metadata).
@@ -295,7 +293,6 @@ impl fmt::Display for ConfigError {
         match self {
             ConfigError::NotZmtp => f.write_str("the socket type speaks no ZMTP"),
             ConfigError::RoutingIdTooLong => f.write_str("routing id over 255 octets"),
-            ConfigError::RoutingIdReserved => f.write_str("routing id starts with a zero octet"),
             ConfigError::ResourceInvalid => f.write_str("resource outside its grammar"),
             ConfigError::NotApplicationProperty => {
                 f.write_str("application property does not start with X-")

@@ -27,6 +27,8 @@ pub(crate) struct XPub {
     /// XPUB: subscriptions can be received. PUB: they only take effect.
     readable: bool,
     matcher: Matcher,
+    /// Manual mode: what each peer has asked for, while `matcher` has what it was given.
+    asked: Matcher,
     pending: VecDeque<Pending>,
     /// Pipes that were not read because `pending` was full.
     unread: Vec<PipeId>,
@@ -48,6 +50,7 @@ impl XPub {
         XPub {
             readable,
             matcher: Matcher::new(),
+            asked: Matcher::new(),
             pending: VecDeque::new(),
             unread: Vec::new(),
             targets: Vec::new(),
@@ -79,13 +82,10 @@ impl XPub {
     }
 
     fn subscribed(&mut self, pipes: &mut Pipes, id: PipeId, topic: &[u8]) {
-        if pipes.options.xpub_manual {
-            self.tell(true, topic, Some(id));
-            return;
-        }
         let options = &pipes.options;
-        let topics = self.matcher.pipe_topics(id.0);
-        let bytes = self.matcher.pipe_bytes(id.0);
+        let asked = if options.xpub_manual { &self.asked } else { &self.matcher };
+        let topics = asked.pipe_topics(id.0);
+        let bytes = asked.pipe_bytes(id.0);
         if options.subscriptions_max.is_some_and(|max| topics >= max)
             || options.subscription_bytes_max.is_some_and(|max| bytes >= max)
         {
@@ -96,6 +96,11 @@ impl XPub {
         // subscribers.
         // RFC 29 §The XPUB Socket Type: the same; MAY, depending on configuration, normalize the
         // commands, so that multiple identical subscriptions result in a single command only.
+        if pipes.options.xpub_manual {
+            self.asked.add(topic, id.0);
+            self.tell(true, topic, Some(id));
+            return;
+        }
         let added = self.matcher.add(topic, id.0);
         if added.first_for_topic || pipes.options.xpub_verbose || pipes.options.xpub_verboser {
             self.tell(true, topic, Some(id));
@@ -104,6 +109,7 @@ impl XPub {
 
     fn cancelled(&mut self, pipes: &mut Pipes, id: PipeId, topic: &[u8]) {
         if pipes.options.xpub_manual {
+            let _ = self.asked.remove(topic, id.0);
             self.tell(false, topic, Some(id));
             return;
         }
@@ -120,14 +126,16 @@ impl XPub {
     /// messages, which only an XPUB delivers.
     fn take_in(&mut self, pipes: &mut Pipes, id: PipeId) {
         while pipes.has_message(id) {
-            if self.pending.len() >= XPUB_PENDING_MAX {
+            // Between messages only: the parts of one stay together.
+            let mid_message = self.mid_receive.contains(&id);
+            if self.pending.len() >= XPUB_PENDING_MAX && !mid_message {
                 if !self.unread.contains(&id) {
                     self.unread.push(id);
                 }
                 return;
             }
             let Some(msg) = pipes.pop(id) else { return };
-            let continues = self.mid_receive.contains(&id);
+            let continues = mid_message;
             match (msg.more(), continues) {
                 (true, false) => self.mid_receive.push(id),
                 (false, true) => self.mid_receive.retain(|p| *p != id),
@@ -262,7 +270,7 @@ impl Pattern for XPub {
     fn disconnected(&mut self, pipes: &mut Pipes, id: PipeId) {
         // The peer subscribes anew when it is back.
         // RFC 29 §The XPUB Socket Type: SHALL, if the subscriber peer disconnects prematurely,
-        // generate a suitable unsubscribe request for the calling application. Not in manual mode.
+        // generate a suitable unsubscribe request for the calling application.
         let verboser = pipes.options.xpub_verboser;
         let manual = pipes.options.xpub_manual;
         let mut gone = Vec::new();
@@ -271,6 +279,8 @@ impl Pattern for XPub {
                 gone.push(topic.to_vec());
             }
         });
+        // In manual mode, of what the peer asked for and not of what it was given.
+        self.asked.remove_pipe(id.0, |topic, _| gone.push(topic.to_vec()));
         for topic in gone {
             self.tell(false, &topic, None);
         }

@@ -17,7 +17,7 @@ pub(super) const RESOURCE: &str = "Resource";
 pub struct HandshakeConfig {
     /// Our socket type.
     pub socket_type: SocketType,
-    /// Our routing id, at most 255 octets, the first not zero. To a 3.x peer only REQ, DEALER and
+    /// Our routing id, at most 255 octets. To a 3.x peer only REQ, DEALER and
     /// ROUTER announce it; to older peers every type does, because theirs key durable queues by
     /// it. Default: empty.
     pub routing_id: Vec<u8>,
@@ -55,12 +55,11 @@ impl HandshakeConfig {
         if !self.socket_type.speaks_zmtp() {
             return Err(ConfigError::NotZmtp);
         }
-        // RFC 37 §The Identity Property: 0 to 255 octets, and the first SHALL NOT be zero.
+        // RFC 37 §The Identity Property: 0 to 255 octets. That the first SHALL NOT be zero is left
+        // to the application: libzmq does not check it, and a program with random binary ids would
+        // fail to connect one time in 256.
         if self.routing_id.len() > ROUTING_ID_BYTES_MAX {
             return Err(ConfigError::RoutingIdTooLong);
-        }
-        if self.routing_id.first() == Some(&0) {
-            return Err(ConfigError::RoutingIdReserved);
         }
         let mut properties = Metadata::new();
         let mut push =
