@@ -1,0 +1,164 @@
+//! The page: what was compared on which machine, a table for each kind of scenario, what is slower,
+//! and what is known about that (findings.md, which is written by hand). Pure functions of the
+//! results, but for what they ask the system.
+
+use std::fmt::Write;
+use std::process::Command;
+
+use oxmq_testing::{Doing, Result};
+
+use super::scenario::{Group, Metric};
+use super::startup::Starts;
+use super::{Outcome, median, root};
+
+/// A ratio below this is listed as slower; what is above may be noise.
+const SLOWER: f64 = 0.97;
+
+/// All tables.
+pub(super) fn tables(outcomes: &[Outcome], starts: &Starts) -> String {
+    let mut text = String::new();
+    for group in Group::ALL {
+        let rows: Vec<&Outcome> = outcomes.iter().filter(|o| o.scenario.group == group).collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let _ = write!(text, "## {}\n\n{}\n\n| scenario |", group.title(), group.about());
+        for metric in group.metrics() {
+            let _ = write!(text, " oxmq {0} | libzmq {0} | ratio |", metric.title);
+        }
+        let _ = write!(text, "\n|---|{}\n", "---:|---:|---:|".repeat(group.metrics().len()));
+        for row in rows {
+            text.push_str(&table_row(row));
+        }
+        text.push('\n');
+    }
+    text + &starts.table()
+}
+
+fn table_row(outcome: &Outcome) -> String {
+    let mut text = format!("| {} |", outcome.scenario.label);
+    for (place, metric) in outcome.scenario.group.metrics().iter().enumerate() {
+        let value = |runs| median(&Outcome::values(runs, metric.key));
+        let ratios = outcome.ratios(metric);
+        let ratio = match (median(&ratios), place) {
+            (None, _) => "-".to_owned(),
+            (Some(ratio), 0) => {
+                let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+                let most = ratios.iter().copied().fold(0.0, f64::max);
+                format!("**{ratio:.2}** ({least:.2} to {most:.2})")
+            }
+            (Some(ratio), _) => format!("{ratio:.2}"),
+        };
+        let _ = write!(
+            text,
+            " {} | {} | {ratio} |",
+            show(value(&outcome.oxmq), metric),
+            show(value(&outcome.libzmq), metric)
+        );
+    }
+    match outcome.failures() {
+        0 => text + "\n",
+        failures => format!("{text} {failures} runs failed |\n"),
+    }
+}
+
+/// A value with three digits that count; nothing for what was not measured.
+fn show(value: Option<f64>, metric: &Metric) -> String {
+    match value {
+        None => "-".to_owned(),
+        Some(0.0) => String::new(),
+        Some(value) if metric.key.ends_with("_bytes") => format!("{value:.0}"),
+        Some(value) if value >= 1e6 => format!("{:.2} M", value * 1e-6),
+        Some(value) if value >= 1e4 => format!("{:.0} k", value * 1e-3),
+        Some(value) if value >= 100.0 => format!("{value:.0}"),
+        Some(value) if value >= 10.0 => format!("{value:.1}"),
+        Some(value) if value >= 1.0 => format!("{value:.2}"),
+        Some(value) => format!("{value:.3}"),
+    }
+}
+
+/// The whole page.
+pub(super) fn page(tables: &str, outcomes: &[Outcome], rounds: usize, load: f64) -> Result<String> {
+    let findings = root().join("testing/bench/findings.md");
+    let findings = std::fs::read_to_string(&findings).doing(findings.display())?;
+    let mut text = format!(
+        "# Benchmarks\n\noxmq beside libzmq, doing the same work: the programs of \
+         [testing/bench](../testing/bench), in Rust and in C. Every run checks each message. This \
+         page is written by\n\n```sh\ncargo run --release -p oxmq-bench -- pair {rounds}\n```\n\n\
+         Each row is {rounds} runs of each library in turns, and shows medians; *ratio* is the \
+         median of the ratios of runs side by side (least to most), and above 1 oxmq is better, \
+         whatever is measured. oxmq runs with its own defaults: heartbeats and limits are on, \
+         which libzmq's are not. Ratios can be compared, absolute figures of a shared machine \
+         cannot.\n\n"
+    );
+    text.push_str(&machine(outcomes, load));
+    let _ = write!(text, "\n{tables}\n{}\n{findings}", slower(outcomes));
+    Ok(text)
+}
+
+/// What the run was made on and with.
+fn machine(outcomes: &[Outcome], load: f64) -> String {
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    let libraries = |runs: fn(&Outcome) -> &Vec<Option<super::Line>>| {
+        let line = outcomes.iter().flat_map(runs).flatten().next();
+        line.and_then(|line| line.get("lib").cloned()).unwrap_or_default().replace('-', " ")
+    };
+    let kernel = file("/proc/sys/kernel/osrelease");
+    let kernel = kernel.trim().split('-').next().unwrap_or_default();
+    let cpu = file("/proc/cpuinfo");
+    let cpu = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let cpu = cpu.trim_start_matches([' ', '\t', ':']).trim();
+    let noise = match load > cores as f64 * 0.25 {
+        true => format!(
+            ". **Other programs were busy on it** (load {load:.1} before the start): ratios of \
+             single rows are rough"
+        ),
+        false => String::new(),
+    };
+    format!(
+        "| | |\n|---|---|\n| date | {} |\n| machine | {cores} processors ({cpu}), Linux \
+         {kernel}{noise} |\n| versions | {}, {} |\n| compilers | {}; {} |\n",
+        said("date", &["+%Y-%m-%d"]),
+        libraries(|outcome| &outcome.oxmq),
+        libraries(|outcome| &outcome.libzmq),
+        said("rustc", &["--version"]),
+        said("cc", &["--version"]),
+    )
+}
+
+/// What is slower than libzmq by what counts, so that nothing is overlooked.
+fn slower(outcomes: &[Outcome]) -> String {
+    let mut text = String::from("## Slower than libzmq\n\n");
+    let before = text.len();
+    for outcome in outcomes {
+        let metrics = outcome.scenario.group.metrics();
+        for metric in metrics {
+            let Some(ratio) = median(&outcome.ratios(metric)) else { continue };
+            if ratio < SLOWER {
+                let name = &outcome.scenario.name;
+                let _ = writeln!(text, "- `{name}`, {}: {ratio:.2}", metric.title);
+            }
+        }
+    }
+    if text.len() == before {
+        text.push_str("Nothing in this run.\n");
+    }
+    text
+}
+
+/// The load of the machine in the last minute.
+pub(super) fn load() -> f64 {
+    let load = file("/proc/loadavg");
+    load.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(0.0)
+}
+
+fn file(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// The first line that a program says.
+fn said(program: &str, words: &[&str]) -> String {
+    let output = Command::new(program).args(words).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    text.unwrap_or_default().lines().next().unwrap_or_default().to_owned()
+}
