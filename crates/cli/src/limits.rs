@@ -12,7 +12,8 @@ pub(crate) const INPUT_AHEAD_MAX: usize = 64;
 /// a peer had written needs this long at most to come through the kernel of the same machine.
 pub(crate) const DRAIN_QUIET: Duration = Duration::from_millis(100);
 
-/// What closing may take beyond the linger time, for the farewells.
+/// What closing may take beyond the linger time, for the farewells; and how long it may take
+/// before the user is told of it.
 pub(crate) const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
 /// How often a terminal shows new rates.

@@ -118,11 +118,16 @@ pub(crate) fn queued<K: Kind>(socket: &Socket<K>) -> usize {
 /// Waits for closed sockets; `queued` messages were not with the network yet when they closed.
 pub(crate) fn finish(context: &Context, linger: Limit, queued: usize) -> Result<(), Failure> {
     let began = Instant::now();
-    let ended = match linger.0 {
-        Some(limit) => context.terminate_within(limit.saturating_add(CLOSE_GRACE)),
-        None => {
-            context.clone().terminate();
-            true
+    let ended = context.terminate_within(CLOSE_GRACE) || {
+        if queued > 0 {
+            tell(format_args!("messages that wait to be taken: {queued} (--linger {linger})"));
+        }
+        match linger.0 {
+            Some(limit) => context.terminate_within(limit),
+            None => {
+                context.clone().terminate();
+                true
+            }
         }
     };
     let over = linger.0.is_some_and(|limit| limit > Duration::ZERO && began.elapsed() >= limit);

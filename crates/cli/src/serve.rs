@@ -164,6 +164,7 @@ fn watch(devices: &[Device], args: &DeviceArgs, process: Process<'_>) {
 fn end(devices: Vec<Device>, linger: Limit, process: Process<'_>) -> Result<(), Failure> {
     let began = Instant::now();
     let left = || linger.0.map(|limit| limit.saturating_sub(began.elapsed()));
+    tell("ending: what was received is passed on");
     for device in &devices {
         device.stop_accepting();
         device.drain(left().unwrap_or(Duration::MAX));

@@ -1,5 +1,7 @@
 //! How commands end: exit statuses, time limits, signals, and errors that say what to do next.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 mod support;
 
 use support::{ipc, path, run, run_with, start, start_unread, to};
@@ -115,15 +117,25 @@ fn a_signal_ends_a_command_that_waits_for_input_or_peers() {
 }
 
 #[test]
-fn the_second_signal_ends_at_once() {
-    // Nobody listens there, so the first signal leaves it lingering.
-    let mut push = start(&["push", &to(&ipc()), ANY, "-m", "x", "--linger", "forever", "-n", "1"]);
-    push.endpoint();
+fn a_signal_ends_the_wait_for_a_peer() {
+    let mut push = start(&["push", &to(&ipc()), "-m", "x", "--linger", "forever"]);
+    push.wait_told("messages that wait to be taken: 1 (--linger forever)");
     push.signal("TERM");
-    while !push.has_ended() {
-        push.signal("TERM");
-    }
     assert_eq!(push.finish().status, 128 + 15);
+}
+
+#[test]
+fn the_second_signal_ends_a_device_at_once() {
+    let endpoint = ipc();
+    let args = ["serve", "--streamer", &endpoint, &ipc(), "--linger", "forever"];
+    let mut serve = start(&args);
+    serve.line();
+    // The PUSH at the back has nobody to send to, so this stays in the device.
+    run(&["push", &to(&endpoint), "-m", "x"]).ok();
+    serve.signal("INT");
+    serve.wait_told("what was received is passed on");
+    serve.signal("TERM");
+    assert_eq!(serve.finish().status, 128 + 15);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The devices: `serve` and `proxy` as processes, with shell tools as their clients and services.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 mod support;
 
 use support::{Tool, ipc, run, run_with, start, to};
