@@ -176,7 +176,8 @@ fn a_large_message_that_waited_in_the_kernel_is_received() {
         scope.spawn(|| (0..300).for_each(|_| send(&push, &[vec![7; 1_000_000]])));
         (0..300).for_each(|_| assert_eq!(recv(&pull)[0].len(), 1_000_000));
     });
-    for size in [700_000, 1_000_000, 1_500_000, 2_500_000, 3_500_000, 5_000_000] {
+    // More than a busy kernel may hold would not leave the sender at all.
+    for size in [700_000, 1_000_000, 1_500_000, 2_500_000] {
         send(&push, &["x"]);
         wait_queued_in(&pull, 1);
         send(&push, &[vec![7; size]]);

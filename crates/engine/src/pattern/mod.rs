@@ -22,7 +22,7 @@ use oxmq_zmtp::SocketType;
 
 use crate::error::{Error, Result};
 use crate::pipe::PipeId;
-use crate::pipe::table::{Notice, Pipes};
+use crate::pipe::table::Pipes;
 
 /// Whom to wake of those that wait to send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,9 +66,6 @@ pub(crate) trait Pattern: Send {
 
     /// The pipe has room.
     fn writable(&mut self, pipes: &mut Pipes, id: PipeId);
-
-    /// The peer sent a subscription or a cancellation as a command.
-    fn notice(&mut self, _pipes: &mut Pipes, _id: PipeId, _notice: Notice) {}
 
     /// Sends one part, whose `more` flag tells whether others follow. The part is taken only if
     /// the call succeeds. `WouldBlock` can come for the first part of a message only.

@@ -35,7 +35,8 @@ impl Pattern for Push {
 
     fn readable(&mut self, pipes: &mut Pipes, id: PipeId) {
         // A PULL sends nothing; what comes all the same must not gather.
-        while pipes.has_message(id) && pipes.pop(id).is_some() {}
+        while pipes.holds_message(id) && pipes.pop(id).is_some() {}
+        pipes.read_on_later(id);
     }
 
     fn writable(&mut self, pipes: &mut Pipes, id: PipeId) {

@@ -4,15 +4,16 @@
 use std::collections::VecDeque;
 
 use oxmq_message::Msg;
-use oxmq_zmtp::{FRAME_HEADER_MAX, Framing, parse_subscription_message};
+use oxmq_zmtp::{Command, FRAME_HEADER_MAX, Framing, parse_subscription_message};
 
 use super::refusals::Refusals;
 use super::{Pattern, WakeSenders, hello};
 use crate::error::{Error, Result};
 use crate::limits::{BY_REFERENCE_BYTES, XPUB_PENDING_MAX};
 use crate::pipe::PipeId;
+use crate::pipe::inbound::ReadError;
 use crate::pipe::outbound::Wire;
-use crate::pipe::table::{Loss, Notice, Pipes};
+use crate::pipe::table::{Loss, Pipes};
 use crate::subscriptions::{Matcher, Removed};
 
 /// Something an XPUB's reader will be told.
@@ -74,21 +75,14 @@ impl XPub {
         self.pending.push_back(Pending { msg: Msg::from(body), pipe });
     }
 
-    /// Stops reading the subscribers while the application does not read what they ask.
-    fn watch_pending(&self, pipes: &mut Pipes) {
-        if self.pending.len() >= XPUB_PENDING_MAX {
-            pipes.congested = true;
-        }
-    }
-
     fn subscribed(&mut self, pipes: &mut Pipes, id: PipeId, topic: &[u8]) {
         let options = &pipes.options;
         let asked = if options.xpub_manual { &self.asked } else { &self.matcher };
-        let topics = asked.pipe_topics(id.0);
-        let bytes = asked.pipe_bytes(id.0);
-        if options.subscriptions_max.is_some_and(|max| topics >= max)
-            || options.subscription_bytes_max.is_some_and(|max| bytes >= max)
-        {
+        let topics = asked.pipe_topics(id.0) + 1;
+        let bytes = asked.pipe_bytes(id.0) + topic.len() as u64;
+        let too_much = options.subscriptions_max.is_some_and(|max| topics > max)
+            || options.subscription_bytes_max.is_some_and(|max| bytes > max);
+        if too_much && !asked.is_subscribed(topic, id.0) {
             pipes.lost.push((id, Loss::Refused("more subscriptions than one peer may have")));
             return;
         }
@@ -125,17 +119,20 @@ impl XPub {
     /// Takes in everything a pipe has sent: subscriptions in message form, and an XSUB's own
     /// messages, which only an XPUB delivers.
     fn take_in(&mut self, pipes: &mut Pipes, id: PipeId) {
-        while pipes.has_message(id) {
+        while pipes.holds_message(id) {
             // Between messages only: the parts of one stay together.
-            let mid_message = self.mid_receive.contains(&id);
-            if self.pending.len() >= XPUB_PENDING_MAX && !mid_message {
+            let continues = self.mid_receive.contains(&id);
+            if self.pending.len() >= XPUB_PENDING_MAX && !continues {
                 if !self.unread.contains(&id) {
                     self.unread.push(id);
                 }
                 return;
             }
             let Some(msg) = pipes.pop(id) else { return };
-            let continues = mid_message;
+            if msg.command() {
+                self.obey(pipes, id, &msg);
+                continue;
+            }
             match (msg.more(), continues) {
                 (true, false) => self.mid_receive.push(id),
                 (false, true) => self.mid_receive.retain(|p| *p != id),
@@ -155,6 +152,18 @@ impl XPub {
                 None if self.readable => self.pending.push_back(Pending { msg, pipe: None }),
                 None => {}
             }
+        }
+        pipes.read_on_later(id);
+    }
+
+    /// Carries out a SUBSCRIBE or CANCEL command.
+    // RFC 37 §The Publish-Subscribe Pattern: peers of ZMTP 3.1 SHALL subscribe by command.
+    fn obey(&mut self, pipes: &mut Pipes, id: PipeId, body: &Msg) {
+        match Command::parse(body) {
+            Ok(Command::Subscribe(topic)) => self.subscribed(pipes, id, topic),
+            Ok(Command::Cancel(topic)) => self.cancelled(pipes, id, topic),
+            Ok(_) => {}
+            Err(error) => pipes.lost.push((id, Loss::Read(ReadError::Protocol(error)))),
         }
     }
 
@@ -233,10 +242,6 @@ impl XPub {
     fn resume(&mut self, pipes: &mut Pipes) {
         if self.pending.len() >= XPUB_PENDING_MAX / 2 {
             return;
-        }
-        if pipes.congested {
-            pipes.congested = false;
-            pipes.resume = true;
         }
         if !self.unread.is_empty() {
             for id in std::mem::take(&mut self.unread) {
@@ -322,14 +327,6 @@ impl Pattern for XPub {
     }
 
     fn writable(&mut self, _pipes: &mut Pipes, _id: PipeId) {}
-
-    fn notice(&mut self, pipes: &mut Pipes, id: PipeId, notice: Notice) {
-        match notice {
-            Notice::Subscribe(topic) => self.subscribed(pipes, id, &topic),
-            Notice::Cancel(topic) => self.cancelled(pipes, id, &topic),
-        }
-        self.watch_pending(pipes);
-    }
 
     fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()> {
         if !self.mid_message {

@@ -30,6 +30,9 @@ pub(crate) struct Limits {
     /// Parts and bytes of a message that is not complete.
     pub(crate) parts_max: u64,
     pub(crate) unfinished_bytes_max: u64,
+    /// SUBSCRIBE and CANCEL commands are delivered among the messages, in the order they came, to
+    /// a pattern that wants them.
+    pub(crate) delivers_subscriptions: bool,
 }
 
 /// Why reading a connection ended.
@@ -275,7 +278,13 @@ impl InQueue {
         if let Some(arriving) = self.arriving.take() {
             let Ok(mut msg) = arriving.body.finish() else { return };
             if arriving.command {
-                commands.push(msg.to_vec());
+                if self.limits.delivers_subscriptions && is_subscription(&msg) {
+                    msg.set_command(true);
+                    self.backlog.push_back(Segment::Large(msg));
+                    self.count_frame(false);
+                } else {
+                    commands.push(msg.to_vec());
+                }
                 return;
             }
             msg.set_more(arriving.more);
@@ -303,8 +312,12 @@ impl InQueue {
                 return Ok(());
             }
             let whole = whole as usize;
-            if header.command {
-                commands.push(bytes[header.header_len..whole].to_vec());
+            let body = &bytes[header.header_len..whole];
+            if header.command && self.limits.delivers_subscriptions && is_subscription(body) {
+                self.scanned += whole;
+                self.count_frame(false);
+            } else if header.command {
+                commands.push(body.to_vec());
                 self.scanned += whole;
                 if self.taken + whole == self.scanned {
                     self.taken = self.scanned;
@@ -396,10 +409,11 @@ impl InQueue {
         if self.ready == 0 {
             return None;
         }
+        let subscriptions = self.limits.delivers_subscriptions;
         let msg = if self.backlog.is_empty() {
             let Wire::Zmtp(framing) = self.wire else { return None };
             let slab = self.slab.as_mut()?;
-            next_part(framing, slab, &mut self.taken, self.scanned)?
+            next_part(framing, slab, &mut self.taken, self.scanned, subscriptions)?
         } else {
             self.pop_backlog()?
         };
@@ -411,12 +425,13 @@ impl InQueue {
 
     #[cold]
     fn pop_backlog(&mut self) -> Option<Msg> {
+        let subscriptions = self.limits.delivers_subscriptions;
         loop {
             match self.backlog.front_mut() {
                 None => {
                     let Wire::Zmtp(framing) = self.wire else { return None };
                     let slab = self.slab.as_mut()?;
-                    return next_part(framing, slab, &mut self.taken, self.scanned);
+                    return next_part(framing, slab, &mut self.taken, self.scanned, subscriptions);
                 }
                 Some(Segment::Large(msg)) => {
                     let msg = msg.take();
@@ -425,7 +440,9 @@ impl InQueue {
                 }
                 Some(Segment::Frames { slab, rest, framing }) => {
                     let end = rest.end;
-                    if let Some(msg) = next_part(*framing, slab, &mut rest.start, end) {
+                    if let Some(msg) =
+                        next_part(*framing, slab, &mut rest.start, end, subscriptions)
+                    {
                         return Some(msg);
                     }
                     self.backlog.pop_front();
@@ -504,20 +521,33 @@ impl InQueue {
 
 /// Slices the next message part out of `slab[*at..end]`, passing over commands.
 #[inline]
-fn next_part(framing: Framing, slab: &mut Slab, at: &mut usize, end: usize) -> Option<Msg> {
+fn next_part(
+    framing: Framing,
+    slab: &mut Slab,
+    at: &mut usize,
+    end: usize,
+    subscriptions: bool,
+) -> Option<Msg> {
     while *at < end {
         let Ok(Some(header)) = framing.decode(&slab.filled()[*at..end]) else { return None };
         let start = *at + header.header_len;
         *at = start + header.body_len as usize;
-        if header.command {
+        let body = start..*at;
+        if header.command && !(subscriptions && is_subscription(&slab.filled()[body.clone()])) {
             continue;
         }
-        let mut msg = slab.slice(start..*at);
+        let mut msg = slab.slice(body);
         if msg.kind() == Kind::Inline {
             budget::copied(msg.len());
         }
         msg.set_more(header.more);
+        msg.set_command(header.command);
         return Some(msg);
     }
     None
+}
+
+/// The body of a command frame is a SUBSCRIBE or a CANCEL.
+fn is_subscription(body: &[u8]) -> bool {
+    body.starts_with(b"\x09SUBSCRIBE") || body.starts_with(b"\x06CANCEL")
 }

@@ -82,9 +82,11 @@ pub(crate) struct OutQueue {
     held_commands: Vec<Vec<u8>>,
     /// A message has parts but not its last one.
     unfinished: bool,
-    /// Frames of ZMTP 1.0 made from `buf` and not yet written, for a peer that speaks it.
+    /// Frames of ZMTP 1.0 made from `buf` up to `cursor`, for a peer that speaks it; how much of
+    /// them is written, and where in them each of the first of `ends` has its last byte.
     legacy: Vec<u8>,
     legacy_written: usize,
+    legacy_ends: VecDeque<usize>,
 }
 
 impl OutQueue {
@@ -370,6 +372,23 @@ impl OutQueue {
             self.messages -= usize::from(!end.command);
             self.ends.pop_front();
         }
+        self.forget_before(done);
+    }
+
+    /// The same for a peer of ZMTP 1.0: an entry is written when all its new frames are.
+    fn release_legacy(&mut self) {
+        let mut done = self.released;
+        while self.legacy_ends.front().is_some_and(|end| *end <= self.legacy_written) {
+            self.legacy_ends.pop_front();
+            if let Some(end) = self.ends.pop_front() {
+                done = end.position;
+                self.messages -= usize::from(!end.command);
+            }
+        }
+        self.forget_before(done);
+    }
+
+    fn forget_before(&mut self, done: u64) {
         while self.references_written > 0
             && self.references.front().is_some_and(|r| r.position <= done)
         {
@@ -395,11 +414,9 @@ impl OutQueue {
     pub(crate) fn drop_unwritten(&mut self) -> usize {
         let begun =
             self.cursor > self.released || self.reference_offset > 0 || self.references_written > 0;
-        let keep = if begun {
-            self.ends.front().map_or(self.released, |e| e.position)
-        } else {
-            self.released
-        };
+        // For a peer of ZMTP 1.0, several may have got their new frames already.
+        let in_use = self.ends.iter().find(|end| end.position >= self.cursor);
+        let keep = in_use.filter(|_| begun).map_or(self.released, |end| end.position);
         let mut dropped = 0;
         while self.ends.back().is_some_and(|end| end.position > keep) {
             if let Some(end) = self.ends.pop_back() {
@@ -422,8 +439,7 @@ impl OutQueue {
     // RFC 37 §Socket Semantics: a message SHALL NOT be delivered more than once to any peer; all
     // messages between two immediate peers SHALL be delivered in order.
     pub(crate) fn restart(&mut self) {
-        self.legacy.clear();
-        self.legacy_written = 0;
+        self.clear_legacy();
         self.held_commands.clear();
         let start = self.released.max(self.base);
         let gone = (start - self.base) as usize;
@@ -472,14 +488,16 @@ impl OutQueue {
     fn write_legacy(&mut self, stream: &Stream) -> io::Result<Written> {
         loop {
             if self.legacy_written == self.legacy.len() {
-                self.legacy.clear();
-                self.legacy_written = 0;
+                self.clear_legacy();
                 if !self.next_legacy() {
                     return Ok(Written::Drained);
                 }
             }
             match stream.write(&self.legacy[self.legacy_written..]) {
-                Ok(n) => self.legacy_written += n,
+                Ok(n) => {
+                    self.legacy_written += n;
+                    self.release_legacy();
+                }
                 Err(error) => {
                     if retryable(error)?.is_none() {
                         return Ok(Written::Blocked);
@@ -511,9 +529,17 @@ impl OutQueue {
                 self.legacy.extend_from_slice(&self.buf[from..(end - self.base) as usize]);
                 self.cursor = end;
             }
+            if !header.more {
+                self.legacy_ends.push_back(self.legacy.len());
+            }
         }
-        self.release_written();
         !self.legacy.is_empty()
+    }
+
+    fn clear_legacy(&mut self) {
+        self.legacy.clear();
+        self.legacy_written = 0;
+        self.legacy_ends.clear();
     }
 
     /// Drops everything that is queued; returns how many whole messages that were.
@@ -544,3 +570,6 @@ fn retryable(error: io::Error) -> io::Result<Option<bool>> {
         _ => Err(error),
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -3,7 +3,7 @@
 //! This is what the patterns work with: is there room, put a part in, is there a message, take a
 //! part out. It decides when bytes are written (at once in turn-around traffic, in large writes
 //! in a stream) and reads a connection when the pattern finds it empty. What needs the pattern
-//! or the session (a lost connection, a subscription) is noted in `lost` and `notices`; the
+//! or the session (a lost connection) is noted in `lost`; the
 //! socket's state deals with it before it gives the lock up. The socket's lock protects it all.
 
 use std::sync::Arc;
@@ -36,13 +36,6 @@ pub(crate) enum Loss {
     Replaced(&'static str),
 }
 
-/// Something a peer said that the pattern must hear.
-#[derive(Debug)]
-pub(crate) enum Notice {
-    Subscribe(Vec<u8>),
-    Cancel(Vec<u8>),
-}
-
 /// See the file's first paragraph.
 pub(crate) struct Pipes {
     slots: Vec<Option<Pipe>>,
@@ -56,8 +49,6 @@ pub(crate) struct Pipes {
     dirty: Vec<PipeId>,
     /// Connections that ended, with the reason.
     pub(crate) lost: Vec<(PipeId, Loss)>,
-    /// What peers said to the pattern.
-    pub(crate) notices: Vec<(PipeId, Notice)>,
     /// The socket's epoll set, once it has a network pipe.
     pub(crate) attendance: Option<Arc<Attendance>>,
     /// Sends written at once since the last turn-around.
@@ -77,10 +68,6 @@ pub(crate) struct Pipes {
     pub(crate) due: Option<Instant>,
     /// `due` is nearer than the I/O thread knows.
     pub(crate) timer_changed: bool,
-    /// The application does not keep up with what peers ask of the pattern: nothing is read.
-    pub(crate) congested: bool,
-    /// It has caught up: what was not read is to be read now.
-    pub(crate) resume: bool,
     /// Heartbeats are due on a grid that begins here.
     epoch: Instant,
     /// Pipes that the pattern wants closed, once what they hold is sent.
@@ -101,7 +88,6 @@ impl Pipes {
             drops: Drops::default(),
             dirty: Vec::new(),
             lost: Vec::new(),
-            notices: Vec::new(),
             attendance: None,
             inline_sends: 0,
             inline_sends_max: INLINE_SENDS,
@@ -116,8 +102,6 @@ impl Pipes {
             drained: Vec::new(),
             due: None,
             timer_changed: false,
-            congested: false,
-            resume: false,
             epoch: Instant::now(),
         }
     }
@@ -142,7 +126,6 @@ impl Pipes {
         self.count -= 1;
         self.dirty.retain(|d| *d != id);
         self.lost.retain(|(l, _)| *l != id);
-        self.notices.retain(|(n, _)| *n != id);
         Some(pipe)
     }
 
@@ -465,20 +448,35 @@ impl Pipes {
     /// the last read and the kernel may have more.
     #[inline]
     pub(crate) fn has_message(&mut self, id: PipeId) -> bool {
-        let congested = self.congested;
         let Some(pipe) = self.pipe(id) else { return false };
         match &mut pipe.link {
             Link::Net(net) => {
                 if net.inq.ready() > 0 {
                     return true;
                 }
-                if congested || !net.connection.as_ref().is_some_and(|c| c.readable) {
+                if !net.connection.as_ref().is_some_and(|c| c.readable) {
                     return false;
                 }
                 self.fill(id);
                 self.pipe(id).and_then(Pipe::net).is_some_and(|net| net.inq.ready() > 0)
             }
             Link::Inproc(link) => link.has_message(),
+        }
+    }
+
+    /// A whole message was read already and can be taken.
+    pub(crate) fn holds_message(&mut self, id: PipeId) -> bool {
+        match self.pipe(id).map(|pipe| &mut pipe.link) {
+            Some(Link::Net(net)) => net.inq.ready() > 0,
+            Some(Link::Inproc(link)) => link.has_message(),
+            None => false,
+        }
+    }
+
+    /// What was read is taken; if the kernel may have more, a new event will tell.
+    pub(crate) fn read_on_later(&mut self, id: PipeId) {
+        if self.connection(id).is_some_and(|connection| connection.readable) {
+            self.watch_again(id);
         }
     }
 
@@ -522,11 +520,8 @@ impl Pipes {
     /// The connection may have bytes for us and the pipe has room for them.
     pub(crate) fn wants_reading(&mut self, id: PipeId) -> bool {
         let hwm = if self.options.conflate { 0 } else { self.options.rcv_hwm };
-        let congested = self.congested;
         let Some(net) = self.pipe(id).and_then(Pipe::net) else { return false };
-        !congested
-            && net.connection.as_ref().is_some_and(|c| c.readable)
-            && (hwm == 0 || net.inq.ready() < hwm)
+        net.connection.as_ref().is_some_and(|c| c.readable) && (hwm == 0 || net.inq.ready() < hwm)
     }
 
     /// Reads a connection for one turn and drops what comes: the pipe is being closed.
@@ -723,10 +718,6 @@ impl Pipes {
                 }
                 self.answer_ping(id, context);
             }
-            Command::Subscribe(topic) => {
-                self.notices.push((id, Notice::Subscribe(topic.to_vec())));
-            }
-            Command::Cancel(topic) => self.notices.push((id, Notice::Cancel(topic.to_vec()))),
             // READY belongs to the handshake.
             Command::Ready(_) => {
                 let error = ProtocolError::UnexpectedCommand { state: "traffic" };

@@ -31,6 +31,10 @@ impl State {
             frame_bytes_max: options.max_msg_size.unwrap_or(u64::MAX),
             parts_max: options.max_parts.map_or(u64::MAX, |max| max as u64),
             unfinished_bytes_max: options.unfinished_bytes_max.unwrap_or(u64::MAX),
+            delivers_subscriptions: matches!(
+                self.pipes.socket_type,
+                SocketType::Pub | SocketType::XPub
+            ),
         }
     }
 

@@ -286,12 +286,7 @@ impl State {
     #[inline]
     pub(crate) fn settle(&mut self) -> bool {
         let pipes = &self.pipes;
-        if pipes.lost.is_empty()
-            && pipes.notices.is_empty()
-            && !pipes.has_drained()
-            && pipes.closing.is_empty()
-            && !pipes.resume
-        {
+        if pipes.lost.is_empty() && !pipes.has_drained() && pipes.closing.is_empty() {
             return false;
         }
         self.settle_now();
@@ -301,22 +296,13 @@ impl State {
     #[cold]
     fn settle_now(&mut self) {
         loop {
-            for (id, notice) in std::mem::take(&mut self.pipes.notices) {
-                self.changes += 1;
-                self.pattern.notice(&mut self.pipes, id, notice);
-            }
-            if std::mem::take(&mut self.pipes.resume) {
-                for id in self.pipes.ids() {
-                    self.attend(id);
-                }
-            }
             for id in std::mem::take(&mut self.pipes.closing) {
                 let linger = self.pipes.options.linger;
                 self.pattern.disconnected(&mut self.pipes, id);
                 self.release_pipe(id, linger);
             }
             let lost = std::mem::take(&mut self.pipes.lost);
-            let done = lost.is_empty() && self.pipes.notices.is_empty();
+            let done = lost.is_empty();
             for (id, loss) in lost {
                 self.lose(id, &loss);
             }
