@@ -380,7 +380,7 @@ fn a_stalled_subscriber_loses_what_is_beyond_its_queue_and_nobody_else_loses_any
 // RFC 29 §The PUB Socket Type: SHALL silently drop the message if the queue for a subscriber is
 // full.
 #[test]
-fn inproc_and_unconnected_subscribers_lose_exactly_what_is_beyond_the_high_water_mark() {
+fn an_inproc_subscriber_loses_exactly_what_is_beyond_both_high_water_marks() {
     let _watchdog = watchdog();
     for hwm in [1, 5, 1000] {
         let context = context();
