@@ -8,7 +8,7 @@ mod common;
 use std::net::TcpListener;
 
 use common::*;
-use oxmq_engine::{Context, Error, Socket, SocketType, Wait};
+use oxmq_engine::{Context, Error, EventKind, Socket, SocketType, Wait};
 
 /// A bound publisher of this type, and a subscriber of that type that is connected to it.
 fn pair_of(
@@ -523,4 +523,93 @@ fn a_subscriber_that_left_leaves_no_queue() {
     wait_connected(&publisher, 0);
     let snapshot = publisher.snapshot();
     assert!(snapshot.peers.is_empty() && snapshot.drops.disconnected > 0, "{snapshot:?}");
+}
+// RFC 29 §The XSUB Socket Type: SHALL accept subscription commands from its calling application;
+// SHALL send all messages to all connected publishers; SHALL not modify outgoing messages.
+#[test]
+fn an_xsub_subscribes_and_speaks_by_messages() {
+    let _watchdog = watchdog();
+    for transport in transports() {
+        let context = context();
+        let (publisher, subscriber) =
+            pair_of(&context, SocketType::XPub, SocketType::XSub, &transport);
+        let other = context.socket(SocketType::XPub).unwrap();
+        subscriber.connect(&other.bind(&another(&transport)).unwrap()).unwrap();
+        wait_connected(&subscriber, 2);
+        send(&subscriber, &[subscribe("A")]);
+        send(&subscriber, &[&b"\x02a message"[..], b"with parts"]);
+        send(&subscriber, &[cancel("A")]);
+        for publisher in [&publisher, &other] {
+            expect(publisher, &[subscribe("A")]);
+            expect(publisher, &[&b"\x02a message"[..], b"with parts"]);
+            expect(publisher, &[cancel("A")]);
+        }
+        send(&subscriber, &[subscribe("B")]);
+        expect(&publisher, &[subscribe("B")]);
+        send(&publisher, &["A"]);
+        send(&publisher, &["B", "second"]);
+        expect(&subscriber, &["B", "second"]);
+    }
+}
+
+#[test]
+fn a_subscriber_with_too_many_topics_is_disconnected() {
+    let _watchdog = watchdog();
+    for by_bytes in [false, true] {
+        let context = context();
+        let publisher = socket_with(&context, SocketType::Pub, |o| match by_bytes {
+            false => o.subscriptions_max = Some(10),
+            true => o.subscription_bytes_max = Some(1000),
+        });
+        let monitor = publisher.monitor().unwrap();
+        let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
+        let modest = context.socket(SocketType::Sub).unwrap();
+        (0..10u8).for_each(|topic| modest.subscribe(&[topic; 100][..100]).unwrap());
+        modest.connect(&endpoint).unwrap();
+        wait_subscribers(&publisher, 1);
+        let mut greedy = RawPeer::connect(&endpoint, "SUB");
+        for topic in 0..10u8 {
+            greedy.command("SUBSCRIBE", &[topic; 100]);
+        }
+        // The same topic again counts once.
+        greedy.command("SUBSCRIBE", &[0; 100]);
+        wait_subscribers(&publisher, 2);
+        greedy.command("SUBSCRIBE", b"x");
+        event(&monitor, |kind| matches!(kind, EventKind::PeerRefused { .. }));
+        greedy.read_to_end();
+        wait_subscribers(&publisher, 1);
+        send(&publisher, &[[0; 100]]);
+        expect(&modest, &[[0; 100]]);
+    }
+}
+
+// RFC 37 §The Publish-Subscribe Pattern: A subscription of "A" SHALL match all messages starting
+// with "A". An empty subscription SHALL match all messages. Subscriptions SHALL be additive.
+//
+// That they SHALL NOT be idempotent is kept by the SUB, which counts. The publisher holds a set:
+// an XSUB may send each SUBSCRIBE but the last CANCEL only, and counting would never let it go.
+#[test]
+fn a_peers_cancel_ends_its_subscription_however_often_it_was_made() {
+    let _watchdog = watchdog();
+    let context = context();
+    let publisher = context.socket(SocketType::XPub).unwrap();
+    let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
+    let mut peer = RawPeer::connect(&endpoint, "SUB");
+    peer.command("SUBSCRIBE", b"A");
+    peer.command("SUBSCRIBE", b"A");
+    peer.command("SUBSCRIBE", b"AB");
+    expect(&publisher, &[subscribe("A")]);
+    expect(&publisher, &[subscribe("AB")]);
+    send(&publisher, &["ABC", "once"]);
+    assert_eq!(peer.read_message().unwrap(), [&b"ABC"[..], b"once"]);
+    peer.command("CANCEL", b"never subscribed");
+    peer.command("CANCEL", b"A");
+    expect(&publisher, &[cancel("A")]);
+    send(&publisher, &["A", "lost"]);
+    send(&publisher, &["AB", "still"]);
+    assert_eq!(peer.read_message().unwrap(), [&b"AB"[..], b"still"]);
+    peer.command("SUBSCRIBE", b"");
+    expect(&publisher, &[subscribe("")]);
+    send(&publisher, &["", "all"]);
+    assert_eq!(peer.read_message().unwrap(), [&b""[..], b"all"]);
 }
