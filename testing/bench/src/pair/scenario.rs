@@ -227,11 +227,12 @@ fn fan_outs(table: &mut Table) {
     for subs in [1, 10, 100] {
         let n = table.n(1_000_000 / subs);
         let words = format!("pub -s 64 -S {subs} -n {n} -P split");
-        table.add(group, &format!("pub/tcp/{subs}"), &format!("tcp, {subs} subscribers"), &words);
+        let many = if subs == 1 { "subscriber" } else { "subscribers" };
+        table.add(group, &format!("pub/tcp/{subs}"), &format!("tcp, {subs} {many}"), &words);
         table.add_two(
             group,
             &format!("pub/raw/{subs}"),
-            &format!("tcp, {subs} raw subscribers"),
+            &format!("tcp, {subs} raw {many}"),
             &format!("{{oxmq}} {words} -k raw"),
             &format!("{{libzmq}} {words} -k raw --peer {{oxmq}}"),
         );
