@@ -55,6 +55,7 @@ impl Model {
 }
 
 proptest! {
+    // tidy: long: one flat match over the steps of the model
     #[test]
     fn queue_does_what_a_deque_does(
         limit in 0_usize..6,

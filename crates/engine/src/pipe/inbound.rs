@@ -551,3 +551,6 @@ fn next_part(
 fn is_subscription(body: &[u8]) -> bool {
     body.starts_with(b"\x09SUBSCRIBE") || body.starts_with(b"\x06CANCEL")
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,8 +91,8 @@ impl State {
                     Some(_) => self.take_connect_routing_id(),
                     None => Vec::new(),
                 };
-                // RFC 30 §The PUSH Socket Type: SHALL create this queue when a peer connects to it. RFC
-                // 28, 29 and 31 say the same of their types.
+                // RFC 30 §The PUSH Socket Type: SHALL create this queue when a peer connects to
+                // it. RFC 28, 29 and 31 say the same of their types.
                 let id = self.insert_net(arrival.session, arrival.endpoint.clone(), chosen);
                 if let Some(session) = arrival.session {
                     self.sessions.push((session, id));
@@ -256,21 +256,7 @@ impl State {
             return;
         }
         match session {
-            Some(session) if self.keeps_session(id, loss) => {
-                self.post(IoCommand::ConnectionLost { session });
-                // RFC 30 §The PUSH Socket Type: SHALL maintain the queue whether or not the
-                // connection is established. RFC 28, 29 and 31 say the same of their types.
-                if self.pipes.options.immediate && phase == Phase::Open {
-                    // With `immediate`, a pipe without a connection takes no messages.
-                    self.sessions.retain(|(s, _)| *s != session);
-                    self.end_pipe(id, unread);
-                } else if let Some(pipe) = self.pipes.pipe(id) {
-                    pipe.counters.reconnects += 1;
-                    if let Some(net) = pipe.net() {
-                        net.out.restart();
-                    }
-                }
-            }
+            Some(session) if self.keeps_session(id) => self.seek_again(id, session, unread),
             session => {
                 if let Some(session) = session {
                     self.post(IoCommand::Disconnect { session, lingers: false });
@@ -280,8 +266,27 @@ impl State {
         }
     }
 
+    /// The session of a pipe looks for another connection.
+    // RFC 30 §The PUSH Socket Type: SHALL maintain the queue whether or not the connection is
+    // established. RFC 28, 29 and 31 say the same of their types.
+    fn seek_again(&mut self, id: PipeId, session: SessionId, unread: Unread) {
+        self.post(IoCommand::ConnectionLost { session });
+        let immediate = self.pipes.options.immediate;
+        let Some(pipe) = self.pipes.pipe(id) else { return };
+        if immediate && pipe.phase == Phase::Open {
+            // With `immediate`, a pipe without a connection takes no messages.
+            self.sessions.retain(|(s, _)| *s != session);
+            self.end_pipe(id, unread);
+            return;
+        }
+        pipe.counters.reconnects += 1;
+        if let Some(net) = pipe.net() {
+            net.out.restart();
+        }
+    }
+
     /// Whether the session of a lost connection should try again.
-    pub(super) fn keeps_session(&self, id: PipeId, _loss: &Loss) -> bool {
+    pub(super) fn keeps_session(&self, id: PipeId) -> bool {
         let phase = self.pipes.peek(id).map(|pipe| pipe.phase);
         match phase {
             Some(Phase::Open) => self.pipes.socket_type != SocketType::Stream,
