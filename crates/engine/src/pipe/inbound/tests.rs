@@ -375,7 +375,7 @@ fn a_large_frame_takes_memory_as_it_arrives() {
 /// SUBSCRIBE and CANCEL keep their place among the messages for a pattern that asks for that.
 #[test]
 fn subscriptions_come_in_order_with_the_messages_when_asked_for() {
-    let long = [b"\x09SUBSCRIBE", &[b'z'; 2 * LARGE_FRAME_BYTES][..]].concat();
+    let long = [b"\x09SUBSCRIBE".to_vec(), vec![b'z'; 2 * LARGE_FRAME_BYTES]].concat();
     let frames: [(bool, &[u8]); 6] = [
         (false, b"first"),
         (true, b"\x09SUBSCRIBEa"),
