@@ -251,7 +251,7 @@ impl InQueue {
         if let Some(arriving) = &mut self.arriving {
             arriving.body.advance(n);
             if arriving.body.is_complete() {
-                self.finish_large(meta, commands);
+                self.finish_large(meta, commands)?;
             }
             return Ok(());
         }
@@ -274,18 +274,22 @@ impl InQueue {
         Ok(())
     }
 
-    fn finish_large(&mut self, meta: &mut MetaHandle, commands: &mut Vec<CommandBody>) {
+    fn finish_large(
+        &mut self,
+        meta: &mut MetaHandle,
+        commands: &mut Vec<CommandBody>,
+    ) -> Result<(), ReadError> {
         if let Some(arriving) = self.arriving.take() {
-            let Ok(mut msg) = arriving.body.finish() else { return };
+            let Ok(mut msg) = arriving.body.finish() else { return Ok(()) };
             if arriving.command {
-                if self.limits.delivers_subscriptions && is_subscription(&msg) {
+                if self.delivers(&msg)? {
                     msg.set_command(true);
                     self.backlog.push_back(Segment::Large(msg));
                     self.count_frame(false);
                 } else {
                     commands.push(msg.to_vec());
                 }
-                return;
+                return Ok(());
             }
             msg.set_more(arriving.more);
             meta.attach(&mut msg);
@@ -293,6 +297,21 @@ impl InQueue {
             self.backlog.push_back(Segment::Large(msg));
             self.count_frame(more);
         }
+        Ok(())
+    }
+
+    /// Whether a command goes among the messages. It has no place within one.
+    // RFC 37 §Formal Grammar: traffic is messages and commands, and a message is frames only.
+    // PINGs of other libraries come between its frames all the same.
+    fn delivers(&self, command: &[u8]) -> Result<bool, ReadError> {
+        if !self.limits.delivers_subscriptions || !is_subscription(command) {
+            return Ok(false);
+        }
+        if self.parts_open > 0 {
+            let error = ProtocolError::UnexpectedCommand { state: "message" };
+            return Err(ReadError::Protocol(error));
+        }
+        Ok(true)
     }
 
     /// Scans the headers of every frame that is complete.
@@ -313,7 +332,7 @@ impl InQueue {
             }
             let whole = whole as usize;
             let body = &bytes[header.header_len..whole];
-            if header.command && self.limits.delivers_subscriptions && is_subscription(body) {
+            if header.command && self.delivers(body)? {
                 self.scanned += whole;
                 self.count_frame(false);
             } else if header.command {

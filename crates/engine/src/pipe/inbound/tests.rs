@@ -404,6 +404,32 @@ fn subscriptions_come_in_order_with_the_messages_when_asked_for() {
     }
 }
 
+/// A subscription that was taken among the messages ended the message it came in the middle of,
+/// as far as the limits were concerned: parts of a message that never ended could pass them for
+/// ever. Only between messages is there a place for one.
+#[test]
+fn a_subscription_inside_a_message_is_a_breach_and_a_ping_is_none() {
+    let framing = Framing::V3;
+    let long = [b"\x06CANCEL".to_vec(), vec![b'z'; LARGE_FRAME_BYTES]].concat();
+    let outcome = |command: &[u8], delivers_subscriptions| {
+        let limits = Limits { delivers_subscriptions, ..UNLIMITED };
+        let mut reader = Reader::new(Wire::Zmtp(framing), limits);
+        let mut octets = Vec::new();
+        encode(framing, true, false, b"part", &mut octets);
+        encode(framing, false, true, command, &mut octets);
+        encode(framing, false, false, b"last", &mut octets);
+        reader.feed(&octets).map(|()| reader.take_all())
+    };
+    let whole = [(true, b"part".to_vec()), (false, b"last".to_vec())];
+    for command in [b"\x09SUBSCRIBEa", &long[..]] {
+        assert!(matches!(outcome(command, true), Err(ReadError::Protocol(_))));
+        assert_eq!(outcome(command, false).unwrap(), whole);
+    }
+    for delivers_subscriptions in [true, false] {
+        assert_eq!(outcome(b"\x04PING\0\0", delivers_subscriptions).unwrap(), whole);
+    }
+}
+
 /// Bytes of a raw connection become messages as they come, none larger than the limit.
 #[test]
 fn raw_bytes_become_messages_of_bounded_size() {
