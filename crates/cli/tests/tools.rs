@@ -223,6 +223,8 @@ fn a_stream_talks_to_plain_tcp() {
     let mut heard = String::new();
     peer.read_to_string(&mut heard).unwrap();
     assert_eq!(heard, "bye");
+    // The command's farewell waits for the other end to close, too.
+    drop(peer);
     stream.signal("TERM");
     stream.finish().ok();
 }
