@@ -8,7 +8,7 @@ mod common;
 use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context as TaskContext, Wake, Waker};
@@ -16,6 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::*;
+use oxmq_engine::options::SocketOptions;
 use oxmq_engine::{Error, EventKind, Monitor, Msg, Socket, SocketType, Wait};
 
 /// Sends one part of a message that goes on.
@@ -424,4 +425,52 @@ fn an_inproc_pipe_made_before_the_bind_holds_what_both_ends_allow() {
     assert_eq!(room(&late), 4 + 30);
     assert_eq!(room(&early), 3 + 40);
     assert!(matches!(try_send(&late, &["x"]), Err(Error::WouldBlock)));
+}
+
+/// Connects to an ipc endpoint's listener as [`connect_eagerly`] does.
+fn eager_ipc(mut stream: UnixStream, socket_type: &str, follows: &[u8]) -> UnixStream {
+    stream.write_all(&[&hello(socket_type, b"")[..], follows].concat()).unwrap();
+    stream
+}
+
+/// A connection on which writing failed is still read, as its peer may have sent something before
+/// it left. With the receive queue full, reading waits for the application; when that closed the
+/// socket instead, nothing was left to happen on the connection, and what was unsent lingered for
+/// ever.
+#[test]
+fn a_connection_that_cannot_be_written_holds_no_close_up() {
+    let _watchdog = watchdog();
+    let unread = frame(0, &[1; 1000]).repeat(50);
+    let full_and_broken = |dealer: &Socket, peer: UnixStream| {
+        wait_until(|| dealer.snapshot().peers.iter().any(|peer| peer.queued_in > 0));
+        drop(peer);
+        send(dealer, &["unsent"]);
+        assert_eq!(dealer.snapshot().peers[0].queued_out, 1);
+    };
+    let options = |options: &mut SocketOptions| (options.rcv_hwm, options.linger) = (1, None);
+
+    // Nobody comes back to a bound socket's connection.
+    let bound_context = context();
+    let dealer = socket_with(&bound_context, SocketType::Dealer, options);
+    let endpoint = dealer.bind("ipc://*").unwrap();
+    let stream = UnixStream::connect(endpoint.strip_prefix("ipc://").unwrap()).unwrap();
+    full_and_broken(&dealer, eager_ipc(stream, "DEALER", &unread));
+    dealer.close();
+    bound_context.terminate();
+
+    // A connect's session makes another connection.
+    let other_context = context();
+    let dealer = socket_with(&other_context, SocketType::Dealer, options);
+    let place = std::env::temp_dir().join(format!("oxmq-regressions-{}", std::process::id()));
+    let listener = UnixListener::bind(&place).unwrap();
+    dealer.connect(&format!("ipc://{}", place.display())).unwrap();
+    full_and_broken(&dealer, eager_ipc(listener.accept().unwrap().0, "DEALER", &unread));
+    dealer.close();
+    let mut peer = eager_ipc(listener.accept().unwrap().0, "DEALER", &[]);
+    std::fs::remove_file(&place).unwrap();
+    let mut seen = Vec::new();
+    peer.read_to_end(&mut seen).unwrap();
+    assert!(seen.ends_with(&frame(0, b"unsent")));
+    drop(peer);
+    other_context.terminate();
 }

@@ -1,10 +1,12 @@
 //! Closing a socket and its pipes: lingering, the farewell, and what is due at a time. Runs under
 //! the socket's lock.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use super::state::{Life, State};
 use crate::limits::FAREWELL;
+use crate::pipe::table::Loss;
 use crate::pipe::{Link, Phase, PipeId};
 
 impl State {
@@ -18,12 +20,15 @@ impl State {
         }
         self.pipes.rollback(id);
         let Some(pipe) = self.pipes.pipe(id) else { return };
+        let mut broken = false;
         let waiting = match &mut pipe.link {
             Link::Inproc(_) => false,
             Link::Net(net) => {
                 net.inq.clear();
+                broken = net.connection.as_ref().is_some_and(|connection| connection.broken);
                 linger != Some(Duration::ZERO)
                     && (net.connection.is_some() || !net.out.is_empty())
+                    && !(broken && net.session.is_none())
                     && pipe.phase == Phase::Open
             }
         };
@@ -32,6 +37,11 @@ impl State {
         if waiting {
             if let Some(at) = deadline {
                 self.pipes.due_by(at);
+            }
+            if broken {
+                // Nothing can happen on it any more; the session may make another one.
+                self.lose(id, &Loss::Write(io::ErrorKind::BrokenPipe.into()));
+                return;
             }
             self.pipes.flush(id);
             self.progress_linger(id);
