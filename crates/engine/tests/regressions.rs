@@ -474,3 +474,30 @@ fn a_connection_that_cannot_be_written_holds_no_close_up() {
     drop(peer);
     other_context.terminate();
 }
+
+/// With `immediate`, a pipe is made when its connection is there. It took the routing id that was
+/// chosen last, and not the one that was chosen for its own connect.
+#[test]
+fn a_routing_id_belongs_to_the_connect_it_was_chosen_for() {
+    let _watchdog = watchdog();
+    let context = context();
+    let router = socket_with(&context, SocketType::Router, |options| {
+        (options.immediate, options.router_mandatory) = (true, true);
+    });
+    let names = ["first", "second", "third"];
+    let listeners = names.map(|name| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        configure(&router, |options| options.connect_routing_id = Some(name.into()));
+        router.connect(&format!("tcp://{}", listener.local_addr().unwrap())).unwrap();
+        listener
+    });
+    // The last one to connect is the first to be connected.
+    let mut peers = Vec::new();
+    for (number, listener) in listeners.iter().enumerate().rev() {
+        let mut peer = RawPeer::accept(listener, "DEALER");
+        wait_connected(&router, names.len() - number);
+        send(&router, &[names[number], "hello"]);
+        assert_eq!(peer.read_message().unwrap(), [b"hello"]);
+        peers.push(peer);
+    }
+}

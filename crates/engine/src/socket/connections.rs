@@ -79,18 +79,16 @@ impl State {
         if self.life == Life::Ended || (self.life != Life::Open && session_pipe.is_none()) {
             return Err("the socket is closed");
         }
-        let wanted =
-            |session| self.endpoints.iter().any(|e| e.kind == EndpointKind::Connected { session });
-        if arrival.session.is_some_and(|session| session_pipe.is_none() && !wanted(session)) {
+        let record = arrival.session.and_then(|session| {
+            self.endpoints.iter().find(|e| e.kind == EndpointKind::Connected { session })
+        });
+        if arrival.session.is_some() && session_pipe.is_none() && record.is_none() {
             return Err("the endpoint was disconnected");
         }
         let id = match session_pipe {
             Some(id) => id,
             None => {
-                let chosen = match arrival.session {
-                    Some(_) => self.take_connect_routing_id(),
-                    None => Vec::new(),
-                };
+                let chosen = record.map(|record| record.routing_id.clone()).unwrap_or_default();
                 // RFC 30 §The PUSH Socket Type: SHALL create this queue when a peer connects to
                 // it. RFC 28, 29 and 31 say the same of their types.
                 let id = self.insert_net(arrival.session, arrival.endpoint.clone(), chosen);

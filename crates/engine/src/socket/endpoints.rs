@@ -95,6 +95,7 @@ impl Socket {
             given: endpoint.to_owned(),
             resolved: resolved.clone(),
             kind: EndpointKind::Bound { listener: token },
+            routing_id: Vec::new(),
         });
         let fd = {
             use std::os::fd::{AsFd, AsRawFd};
@@ -138,10 +139,16 @@ impl Socket {
         let options = state.pipes.options.clone();
         let name: Arc<str> = endpoint.into();
         state.last_endpoint = endpoint.to_owned();
+        // Without `immediate`, the pipe is made now and takes the routing id.
+        let routing_id = match options.immediate {
+            true => state.take_connect_routing_id(),
+            false => Vec::new(),
+        };
         state.endpoints.push(EndpointRecord {
             given: endpoint.to_owned(),
             resolved: name.clone(),
             kind: EndpointKind::Connected { session },
+            routing_id,
         });
         // RFC 37 §Socket Semantics: all sockets SHALL establish connections opportunistically.
         // RFC 30 §The PUSH Socket Type: SHALL create this queue when initiating an outgoing
@@ -283,6 +290,7 @@ impl SocketCore {
             given: endpoint.to_owned(),
             resolved: endpoint.into(),
             kind: EndpointKind::BoundInproc,
+            routing_id: Vec::new(),
         });
         state.obey(&self.mailbox);
         self.leave(state);
@@ -307,6 +315,7 @@ impl SocketCore {
             given: endpoint.to_owned(),
             resolved: endpoint.into(),
             kind: EndpointKind::ConnectedInproc { pipe },
+            routing_id: Vec::new(),
         });
         self.leave(state);
         Ok(())

@@ -41,6 +41,8 @@ pub(crate) struct EndpointRecord {
     pub(crate) given: String,
     pub(crate) resolved: Arc<str>,
     pub(crate) kind: EndpointKind,
+    /// What the peer of a connect with `immediate` is called here; empty if nothing was chosen.
+    pub(crate) routing_id: Vec<u8>,
 }
 
 /// Which of the two it was, and what carries it.
