@@ -279,7 +279,10 @@ impl ContextCore {
             }
             let pending = registry.pending.remove(at);
             let known = info.clone();
-            pending.link.tell_peer(|pipe| Command::PeerBound { pipe, peer: known });
+            // One that has gone may have left messages, and its pipe's number to another.
+            if !pending.link.peer_is_gone() {
+                pending.link.tell_peer(|pipe| Command::PeerBound { pipe, peer: known });
+            }
             attach(Command::Attach { link: pending.link, peer: pending.peer });
         }
         registry.names.insert(name.to_owned(), InprocName { socket, id, info });

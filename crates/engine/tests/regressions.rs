@@ -501,3 +501,29 @@ fn a_routing_id_belongs_to_the_connect_it_was_chosen_for() {
         peers.push(peer);
     }
 }
+
+/// A connect to an inproc name that nobody has bound can be given up before the bind. The bind
+/// told the pipe of the number that the connect had had, which was another's by then: a connect
+/// to another name believed that it had its peer.
+#[test]
+fn a_bind_says_nothing_to_a_pipe_that_took_a_gone_ones_number() {
+    let _watchdog = watchdog();
+    let context = context();
+    let dealer = context.socket(SocketType::Dealer).unwrap();
+    let (given_up, other) = (&transports()[2], &transports()[2]);
+    dealer.connect(given_up).unwrap();
+    // So that there is something to attach when the name is bound.
+    send(&dealer, &["left behind"]);
+    dealer.disconnect(given_up).unwrap();
+    dealer.connect(other).unwrap();
+    let late = context.socket(SocketType::Dealer).unwrap();
+    late.bind(given_up).unwrap();
+    expect(&late, &["left behind"]);
+    dealer.wait_changed(Wait::No, |now| now.connected == 0).unwrap();
+    let wanted = context.socket(SocketType::Dealer).unwrap();
+    wanted.bind(other).unwrap();
+    wait_connected(&dealer, 1);
+    send(&dealer, &["hello"]);
+    expect(&wanted, &["hello"]);
+    expect_nothing(&late);
+}
