@@ -23,7 +23,9 @@ pub(super) const ROWS: &[Row] = &[
         .field(Field::Int(|o| to_int(o.rcv_hwm), |o, v| o.rcv_hwm = from_int(v)))
         .doc(
             "Messages a pipe holds for the application before its peer is no longer read; 0 is no \
-              limit. Memory: this many messages for each peer, and one read buffer.",
+              limit. An inproc pipe has the sum of both ends' limits; this share of it is taken \
+              when the pipe is made. Memory: this many messages for each peer, and one read \
+              buffer.",
         ),
     Row::number(code::CONFLATE, "CONFLATE", Kind::Bool, 0)
         .acts_on(&[T::Pull, T::Push, T::Sub, T::Pub, T::Dealer])
