@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /*  Time after which a run counts as hung, in seconds.                                            */
-#define RUN_LIMIT 120
+#define RUN_LIMIT 60
 
 struct flags flags;
 

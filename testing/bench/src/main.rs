@@ -24,7 +24,7 @@ use oxmq_testing::{Result, Watchdog};
 
 /// Time after which a run counts as hung. Beyond what the slowest scenario takes on a machine that
 /// is busy otherwise.
-const RUN_LIMIT: Duration = Duration::from_secs(120);
+const RUN_LIMIT: Duration = Duration::from_secs(60);
 
 const USAGE: &str = "\
 usage: oxmq-bench PROGRAM [FLAGS]

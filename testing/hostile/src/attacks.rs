@@ -105,16 +105,22 @@ fn handshakes(kind: SocketType) -> Vec<Attack> {
         attack("a metadata value of 1 MiB", vec![with(command(&long_value))]),
         attack("20,000 properties", vec![with(command(&many))]),
         attack("a metadata length beyond the command", vec![with(command(&lie))]),
-        attack("a READY of 2^62 octets", vec![with([&[6], &(1u64 << 62).to_be_bytes()[..]].concat())]),
+        attack(
+            "a READY of 2^62 octets",
+            vec![with([&[6], &(1u64 << 62).to_be_bytes()[..]].concat())],
+        ),
         attack("a message in place of READY", vec![with(frame(0, b"hello"))]),
         attack("an unknown command in place of READY", vec![with(command(b"\x05HOWDY"))]),
         attack("an ERROR", vec![with(command(b"\x05ERROR\x03400"))]),
-        attack("a mechanism that we do not ask for", vec![
-            bytes(&[&greeting("PLAIN")]),
-            bytes(&[&greeting("CURVE")]),
-            bytes(&[&greeting("")]),
-            bytes(&[&greeting("X".repeat(20).as_str())]),
-        ]),
+        attack(
+            "a mechanism that we do not ask for",
+            vec![
+                bytes(&[&greeting("PLAIN")]),
+                bytes(&[&greeting("CURVE")]),
+                bytes(&[&greeting("")]),
+                bytes(&[&greeting("X".repeat(20).as_str())]),
+            ],
+        ),
     ];
     attacks.push(Attack {
         name: "a session cut anywhere, then the end",
@@ -142,17 +148,19 @@ fn sessions(kind: SocketType) -> Vec<Attack> {
         attack("reserved flags", vec![with(&[0x80, 1, 0]), with(&[8, 0])]),
         attack("a command that has more", vec![with(&[5, 6, 5, b'H', b'O', b'W', b'D', b'Y'])]),
         attack("a command without a name", vec![with(&[4, 0])]),
-        attack("a PING without a time to live", vec![
-            with(&command(b"\x04PING")),
-            with(&command(b"\x04PING\x00")),
-        ]),
-        attack("a PING with a context too long", vec![
-            with(&command(&[b"\x04PING\x00\x00".as_slice(), &[1; 17]].concat())),
-        ]),
+        attack(
+            "a PING without a time to live",
+            vec![with(&command(b"\x04PING")), with(&command(b"\x04PING\x00"))],
+        ),
+        attack(
+            "a PING with a context too long",
+            vec![with(&command(&[b"\x04PING\x00\x00".as_slice(), &[1; 17]].concat()))],
+        ),
     ];
     if !matches!(kind, SocketType::Pub) {
         attacks.push(attack("an endless message", endless(part)));
-        attacks.push(attack("an endless message of empty parts", endless(frame(1, b"").repeat(500))));
+        attacks
+            .push(attack("an endless message of empty parts", endless(frame(1, b"").repeat(500))));
     } else {
         let mut topics = Vec::new();
         for number in 0..2_000_000u32 {

@@ -151,11 +151,7 @@ impl BadPeer {
 
 /// The fault that the monitor reports of a peer: the words of the event that ended it, empty if
 /// it names none. Events of other peers go to `seen`, as does this one.
-fn fault_of(
-    monitor: &Monitor,
-    seen: &mut Vec<(String, String)>,
-    name: &str,
-) -> Result<String> {
+fn fault_of(monitor: &Monitor, seen: &mut Vec<(String, String)>, name: &str) -> Result<String> {
     loop {
         if let Some((_, fault)) = seen.iter().find(|(of, _)| of.ends_with(name)) {
             return Ok(fault.clone());

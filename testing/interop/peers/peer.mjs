@@ -74,6 +74,7 @@ async function obey(word, rest) {
     case "until":
       while (!same(await recv(), message(rest[0]))) { /* what came before does not matter */ }
       return ""
+    case "poll": return `${socket.readable}`
     case "close": socket.linger = -1; socket.close(); return ""
     default: throw new Error(`unknown word ${word}`)
   }

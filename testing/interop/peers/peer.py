@@ -6,6 +6,7 @@ peer.py zmq | pyomq | ctypes:LIBRARY
     subscribe HEX        unsubscribe HEX      option NAME NUMBER
     send SPEC            recv SPEC            give N SPEC           take N SPEC
     echo N               until SPEC (throws away what comes before it)
+    poll                 (libzmq meets new peers only while the program calls it)
 
 SPEC is SEED:PART,PART; a part is a length, made of the seed, or =HEX. A ROUTER keeps the routing id
 that came with the last message and puts it before what it sends.
@@ -78,6 +79,9 @@ class Modern:
 
     def recv(self):
         return [bytes(part) for part in self.socket.recv_multipart()]
+
+    def poll(self):
+        self.socket.getsockopt(self.zmq.EVENTS)
 
     def close(self):
         self.socket.close(linger=-1)
@@ -156,6 +160,12 @@ class Old:
             if not struct.unpack("q", more.raw)[0]:
                 return parts
 
+    def poll(self):
+        events = ctypes.create_string_buffer(8)
+        length = ctypes.c_size_t(4)
+        result = self.lib.zmq_getsockopt(self.socket, 15, events, ctypes.byref(length))
+        self.check(result, "EVENTS")
+
     def close(self):
         self.lib.zmq_close(self.socket)
 
@@ -205,6 +215,8 @@ class Peer:
             wanted = message(rest[0])
             while self.recv() != wanted:
                 pass
+        elif word == "poll":
+            self.library.poll()
         elif word == "close":
             self.library.close()
         else:

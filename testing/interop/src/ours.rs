@@ -7,7 +7,7 @@ use oxmq_engine::{Context, Message, Msg, Profile, Socket, SocketType, Wait};
 use oxmq_testing::{Doing, Result, Spec};
 
 /// Time after which something counts as never coming.
-const NEVER: Wait = Wait::For(Duration::from_secs(60));
+const NEVER: Wait = Wait::For(Duration::from_secs(20));
 
 /// A socket of ours and its context.
 pub(crate) struct Ours {
@@ -89,6 +89,12 @@ impl Ours {
         self.socket
             .wait_changed(NEVER, |peers| peers.connected == count)
             .doing(format_args!("waiting for {count} connected peers"))
+    }
+
+    /// Whether a peer has subscribed, or does so soon.
+    pub(crate) fn subscribed_soon(&self) -> bool {
+        let soon = Wait::For(Duration::from_millis(20));
+        self.socket.wait_changed(soon, |peers| peers.subscribers == 1).is_ok()
     }
 
     /// Waits until exactly so many peers have subscribed.

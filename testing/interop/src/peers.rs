@@ -69,13 +69,25 @@ pub(crate) const PEERS: &[Peer] = &[
         start: Start::Venv("pyomq"),
         stock: false,
         wildcard: "tcp://127.0.0.1:*",
-        lacks: &[],
+        lacks: &[Lack {
+            theirs: "SUB",
+            role: "bind",
+            transport: "",
+            reason: "its bound SUB tells peers that come later no topic, libzmq's neither",
+        }],
         spoils_empty_parts: Some((
             "REP",
             "its REP cuts a request at a later empty part, with libzmq's REQ too",
         )),
     },
 ];
+
+/// Of libzmq 2.2.0.
+const LACKS_OF_2: &[Lack] = &[
+    Lack { theirs: "XPUB", role: "", transport: "", reason: SILENT },
+    Lack { theirs: "XSUB", role: "", transport: "", reason: SILENT },
+];
+const SILENT: &str = "subscriptions are not on the wire of ZMTP 1.0";
 
 /// A library that is libzmq in a wrapping.
 const fn stock(name: &'static str, start: Start) -> Peer {
@@ -92,7 +104,8 @@ const fn stock(name: &'static str, start: Start) -> Peer {
 impl Peer {
     /// An old libzmq, whose library was built for this run. It cannot tell which port it got.
     pub(crate) fn old(name: &'static str, library: &'static str) -> Peer {
-        Peer { wildcard: "", ..stock(name, Start::Library(library)) }
+        let lacks = if name == "libzmq-2.2.0" { LACKS_OF_2 } else { &[] };
+        Peer { wildcard: "", lacks, ..stock(name, Start::Library(library)) }
     }
 
     /// Where its side of a cell shall bind.
@@ -145,6 +158,11 @@ impl Peer {
                 command
             }
         })
+    }
+
+    /// Whether it tells publishers its topics; a SUB of ZMTP 1.0 gets everything and filters.
+    pub(crate) fn tells_topics(&self) -> bool {
+        self.name != "libzmq-2.2.0"
     }
 
     /// Why it cannot take this part, if it cannot.

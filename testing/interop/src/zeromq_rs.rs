@@ -158,6 +158,7 @@ impl Peer {
                 let wanted = message(first, 0)?;
                 while self.recv().await? != wanted {}
             }
+            "poll" => {}
             "close" => self.socket = None,
             _ => return Err(format!("unknown word {word}").into()),
         }

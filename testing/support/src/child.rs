@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::{Doing, Result};
 
 /// Time after which an answer counts as never coming: a watchdog, not a measure.
-const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 /// A running peer process.
 #[derive(Debug)]
