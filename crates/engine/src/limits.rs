@@ -63,8 +63,12 @@ pub(crate) const LEASE_TICK: Duration = Duration::from_millis(5);
 /// Readiness events fetched by one system call.
 pub(crate) const EVENTS_PER_WAIT: usize = 256;
 
-/// Handshakes in progress that one listener holds; the oldest goes when a further one comes.
+/// Handshakes in progress that one listener holds. When a further one comes, the oldest goes if it
+/// is slow; if not, the newcomer waits in the kernel's backlog.
 pub(crate) const HANDSHAKES_PER_LISTENER_MAX: usize = 1024;
+
+/// A handshake that takes longer than this gives its place to others.
+pub(crate) const SLOW_HANDSHAKE: Duration = Duration::from_secs(1);
 
 /// Bytes a peer may send before its handshake is complete.
 pub(crate) const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
@@ -72,8 +76,9 @@ pub(crate) const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 /// Connections accepted in one turn of a listener.
 pub(crate) const ACCEPTS_PER_TURN: usize = 64;
 
-/// Pause of a listener after the process ran out of descriptors or memory.
-pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Pause of a listener after the process ran out of descriptors or memory, or while it has as many
+/// handshakes in progress as it may.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a closing connection waits for its peer to finish after the last byte was written,
 /// so that no reset destroys what is on its way.

@@ -11,7 +11,7 @@ use oxmq_zmtp::HandshakeError;
 use super::Listening;
 use super::greeter::{Failure, Greeter, Outcome};
 use super::thread::{Due, Entry, Loop};
-use crate::limits::{ACCEPT_PAUSE, ACCEPTS_PER_TURN, HANDSHAKES_PER_LISTENER_MAX};
+use crate::limits::{ACCEPT_PAUSE, ACCEPTS_PER_TURN, HANDSHAKES_PER_LISTENER_MAX, SLOW_HANDSHAKE};
 use crate::monitor::EventKind;
 use crate::socket::SocketCore;
 use crate::socket::state::Arrival;
@@ -22,7 +22,7 @@ use crate::transport::{self, AcceptFault, Stream};
 pub(super) struct Listener {
     listening: Box<Listening>,
     /// Tokens of its handshakes in progress, oldest first.
-    greeting: VecDeque<u64>,
+    greeting: VecDeque<(u64, Instant)>,
     paused: bool,
 }
 
@@ -49,7 +49,7 @@ impl Loop {
 
     pub(super) fn close_listener(&mut self, token: u64) {
         let Some(Entry::Listener(listener)) = self.entries.remove(&token) else { return };
-        for greeting in &listener.greeting {
+        for (greeting, _) in &listener.greeting {
             self.drop_accepted(*greeting);
         }
         let fd = listener.listening.listener.as_fd().as_raw_fd();
@@ -62,6 +62,10 @@ impl Loop {
 
     pub(super) fn accept(&mut self, token: u64) {
         for _ in 0..ACCEPTS_PER_TURN {
+            if !self.make_room_to_greet(token) {
+                self.pause_listener(token);
+                return;
+            }
             let Some(Entry::Listener(listener)) = self.entries.get_mut(&token) else { return };
             match listener.listening.listener.accept() {
                 Ok(Some(stream)) => self.accepted(token, stream),
@@ -79,6 +83,24 @@ impl Loop {
                 }
             }
         }
+    }
+
+    /// Sees to it that one more handshake fits. At the limit the oldest goes if it is slow; if it
+    /// is not, new connections wait in the kernel's backlog: peers that came in a burst are honest
+    /// ones, and some may count on the connection already.
+    fn make_room_to_greet(&mut self, token: u64) -> bool {
+        let Some(Entry::Listener(listener)) = self.entries.get_mut(&token) else { return true };
+        if listener.greeting.len() < HANDSHAKES_PER_LISTENER_MAX {
+            return true;
+        }
+        let slow = listener.greeting.front().is_some_and(|(_, at)| at.elapsed() > SLOW_HANDSHAKE);
+        if !slow {
+            return false;
+        }
+        if let Some((oldest, _)) = listener.greeting.pop_front() {
+            self.drop_accepted(oldest);
+        }
+        true
     }
 
     pub(super) fn pause_listener(&mut self, token: u64) {
@@ -112,15 +134,8 @@ impl Loop {
             return;
         };
         let limit = listening.options.handshake_ivl;
-        let mut oldest = None;
         let own = self.handle.next_token();
-        listener.greeting.push_back(own);
-        if listener.greeting.len() > HANDSHAKES_PER_LISTENER_MAX {
-            oldest = listener.greeting.pop_front();
-        }
-        if let Some(oldest) = oldest {
-            self.drop_accepted(oldest);
-        }
+        listener.greeting.push_back((own, Instant::now()));
         let interest = Interest::IN | Interest::OUT | Interest::ET;
         if self.handle.shared.epoll.add(greeter.as_fd(), own, interest).is_err() {
             return;
@@ -155,7 +170,7 @@ impl Loop {
 
     pub(super) fn forget_greeting(&mut self, listener: u64, token: u64) {
         if let Some(Entry::Listener(listener)) = self.entries.get_mut(&listener) {
-            listener.greeting.retain(|t| *t != token);
+            listener.greeting.retain(|(greeting, _)| *greeting != token);
         }
     }
 
