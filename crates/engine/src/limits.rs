@@ -63,9 +63,13 @@ pub(crate) const LEASE_TICK: Duration = Duration::from_millis(5);
 /// Readiness events fetched by one system call.
 pub(crate) const EVENTS_PER_WAIT: usize = 256;
 
-/// Handshakes in progress that one listener holds. When a further one comes, the oldest goes if it
-/// is slow; if not, the newcomer waits in the kernel's backlog.
-pub(crate) const HANDSHAKES_PER_LISTENER_MAX: usize = 1024;
+/// Handshakes in progress that one listener holds; beyond it, new connections wait in the kernel's
+/// backlog. Each costs about a kilobyte, and what the peer has sent, at most
+/// `HANDSHAKE_BYTES_MAX`.
+pub(crate) const HANDSHAKES_PER_LISTENER_MAX: usize = 16_384;
+
+/// Handshakes in progress beyond which slow ones give their places to newcomers, oldest first.
+pub(crate) const SLOW_HANDSHAKES_PER_LISTENER_MAX: usize = 1024;
 
 /// A handshake that takes longer than this gives its place to others.
 pub(crate) const SLOW_HANDSHAKE: Duration = Duration::from_secs(1);
@@ -114,3 +118,4 @@ const _: () = assert!(READ_SPARE_BYTES_MIN < READ_SLAB_BYTES);
 const _: () = assert!(LARGE_FRAME_BYTES < READ_SLAB_BYTES);
 const _: () = assert!(READ_TURN_BYTES >= READ_SLAB_BYTES);
 const _: () = assert!(INLINE_SENDS < INLINE_SENDS_SPARSE);
+const _: () = assert!(SLOW_HANDSHAKES_PER_LISTENER_MAX < HANDSHAKES_PER_LISTENER_MAX);

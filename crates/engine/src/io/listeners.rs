@@ -85,17 +85,17 @@ impl Loop {
         }
     }
 
-    /// Sees to it that one more handshake fits. At the limit the oldest goes if it is slow; if it
-    /// is not, new connections wait in the kernel's backlog: peers that came in a burst are honest
-    /// ones, and some may count on the connection already.
+    /// Sees to it that one more handshake fits. Beyond the lower limit the oldest goes if it is
+    /// slow. Peers that came in a burst are honest ones, and some may count on the connection
+    /// already: they stay, and beyond the upper limit new ones wait in the kernel's backlog.
     fn make_room_to_greet(&mut self, token: u64) -> bool {
         let Some(Entry::Listener(listener)) = self.entries.get_mut(&token) else { return true };
-        if listener.greeting.len() < HANDSHAKES_PER_LISTENER_MAX {
+        if listener.greeting.len() < SLOW_HANDSHAKES_PER_LISTENER_MAX {
             return true;
         }
         let slow = listener.greeting.front().is_some_and(|(_, at)| at.elapsed() > SLOW_HANDSHAKE);
         if !slow {
-            return false;
+            return listener.greeting.len() < HANDSHAKES_PER_LISTENER_MAX;
         }
         if let Some((oldest, _)) = listener.greeting.pop_front() {
             self.drop_accepted(oldest);
@@ -169,8 +169,13 @@ impl Loop {
     }
 
     pub(super) fn forget_greeting(&mut self, listener: u64, token: u64) {
-        if let Some(Entry::Listener(listener)) = self.entries.get_mut(&listener) {
-            listener.greeting.retain(|(greeting, _)| *greeting != token);
+        let Some(Entry::Listener(entry)) = self.entries.get_mut(&listener) else { return };
+        // They end mostly in the order in which they began.
+        if let Some(at) = entry.greeting.iter().position(|(greeting, _)| *greeting == token) {
+            entry.greeting.remove(at);
+        }
+        if entry.paused && entry.greeting.len() == HANDSHAKES_PER_LISTENER_MAX / 2 {
+            self.resume_listener(listener);
         }
     }
 
