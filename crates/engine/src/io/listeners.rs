@@ -11,7 +11,10 @@ use oxmq_zmtp::HandshakeError;
 use super::Listening;
 use super::greeter::{Failure, Greeter, Outcome};
 use super::thread::{Due, Entry, Loop};
-use crate::limits::{ACCEPT_PAUSE, ACCEPTS_PER_TURN, HANDSHAKES_PER_LISTENER_MAX, SLOW_HANDSHAKE};
+use crate::limits::{
+    ACCEPT_PAUSE, ACCEPTS_PER_TURN, HANDSHAKES_PER_LISTENER_MAX, SLOW_HANDSHAKE,
+    SLOW_HANDSHAKES_PER_LISTENER_MAX,
+};
 use crate::monitor::EventKind;
 use crate::socket::SocketCore;
 use crate::socket::state::Arrival;
