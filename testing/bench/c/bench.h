@@ -1,6 +1,6 @@
 /*  What the programs below share: flags, message contents, clocks, the other end as a process.
  *  Each program does the work of the Rust file of the same name, through zmq.h only, and prints the
- *  same line. Everything belongs to the main thread, except where a program says otherwise.       */
+ *  same line. Everything belongs to the main thread, except where a program says otherwise.     */
 #ifndef BENCH_H
 #define BENCH_H
 

@@ -88,7 +88,9 @@ int inproc (void)
 
 const char *wildcard (void)
 {
-    return is (flags.transport, "tcp") ? "tcp://127.0.0.1:*" : inproc () ? "inproc://bench" : "ipc://*";
+    if (is (flags.transport, "tcp"))
+        return "tcp://127.0.0.1:*";
+    return inproc () ? "inproc://bench" : "ipc://*";
 }
 
 void place (enum end end)

@@ -1,6 +1,6 @@
-//! `pub`: one publisher, many subscribers that want everything and lose nothing: the publisher waits
-//! for those that do not keep up. The subscribers share one thread of another process, over inproc
-//! one other thread. The clock runs from the first message sent to the last delivered.
+//! `pub`: one publisher, many subscribers that want everything and lose nothing: the publisher
+//! waits for those that do not keep up. The subscribers share one thread of another process, over
+//! inproc one other thread. The clock runs from the first message sent to the last delivered.
 
 use std::thread;
 

@@ -1,7 +1,7 @@
-//! `startup`: a source (PUSH), a device (PULL to PUSH) and a sink (PULL), each a process of its own,
-//! start one after the other, in every order; with a device that binds and one that connects. The
-//! time runs from the start of the last to the first message at the sink, which the source has sent
-//! at its own start. Over inproc the three are threads of one process.
+//! `startup`: a source (PUSH), a device (PULL to PUSH) and a sink (PULL), each a process of its
+//! own, start one after the other, in every order; with a device that binds and one that connects.
+//! The time runs from the start of the last to the first message at the sink, which the source has
+//! sent at its own start. Over inproc the three are threads of one process.
 //!
 //! Between two starts is a time in which those who connect to nobody have begun to try again.
 

@@ -36,7 +36,14 @@ pub(super) fn tables(outcomes: &[Outcome], starts: &Starts) -> String {
 }
 
 fn table_row(outcome: &Outcome) -> String {
-    let mut text = format!("| {} |", outcome.scenario.label);
+    let failed = match outcome.failures() {
+        0 => String::new(),
+        failures => {
+            let runs = outcome.oxmq.len() + outcome.libzmq.len();
+            format!(" (**{failures} of {runs} runs failed**)")
+        }
+    };
+    let mut text = format!("| {}{failed} |", outcome.scenario.label);
     for (place, metric) in outcome.scenario.group.metrics().iter().enumerate() {
         let value = |runs| median(&Outcome::values(runs, metric.key));
         let ratios = outcome.ratios(metric);
@@ -56,10 +63,7 @@ fn table_row(outcome: &Outcome) -> String {
             show(value(&outcome.libzmq), metric)
         );
     }
-    match outcome.failures() {
-        0 => text + "\n",
-        failures => format!("{text} {failures} runs failed |\n"),
-    }
+    text + "\n"
 }
 
 /// A value with three digits that count; nothing for what was not measured.
