@@ -28,7 +28,39 @@ pub(crate) struct Foreign {
 }
 
 /// Every such step, in the order in which they run.
-pub(crate) const FOREIGN: &[Foreign] = &[];
+pub(crate) const FOREIGN: &[Foreign] = &[
+    Foreign {
+        name: "hostile input",
+        shows: "bad peers are dropped with a reason while a healthy one goes on",
+        folder: "testing/hostile",
+        debian: &[],
+        pypi: &[],
+        npm: &[],
+        cargo: &["run", "-p", "oxmq-hostile", "--release"],
+        limit: Duration::from_secs(15 * 60),
+    },
+    Foreign {
+        name: "many connections",
+        shows: "10,000 connections to one socket, opened and closed again, leave nothing behind",
+        folder: "testing/connections",
+        debian: &[],
+        pypi: &[],
+        npm: &[],
+        cargo: &["run", "-p", "oxmq-connections", "--release"],
+        limit: Duration::from_secs(180),
+    },
+    Foreign {
+        name: "other libraries",
+        shows: "every pair of socket types, both ways, with ZeroMQ in other languages",
+        folder: "testing/interop",
+        // The last builds the libraries of old times.
+        debian: &["python3-venv", "python3-zmq", "npm", "nodejs", "g++"],
+        pypi: &["pyzmq", "pyomq"],
+        npm: &["zeromq@6.1.2"],
+        cargo: &["run", "-p", "oxmq-interop", "--release", "--", "all"],
+        limit: Duration::from_secs(20 * 60),
+    },
+];
 
 #[cfg(test)]
 mod tests {
