@@ -332,7 +332,19 @@ impl Socket {
     /// # Errors
     /// As [`Socket::recv_part`].
     pub fn recv_message(&self, wait: Wait) -> Result<Message> {
-        self.core.run(Interest::IN, wait, recv_all)
+        let mut message = Message::new();
+        self.recv_into(&mut message, wait)?;
+        Ok(message)
+    }
+
+    /// Receives a whole message in place of the one that is there, which is dropped if there is
+    /// one to receive. Saves moving messages about.
+    ///
+    /// # Errors
+    /// As [`Socket::recv_part`]; the message is as it was then.
+    #[inline]
+    pub fn recv_into(&self, message: &mut Message, wait: Wait) -> Result<()> {
+        self.core.run(Interest::IN, wait, |state| recv_all_into(state, message))
     }
 
     /// Whether the last part received by [`Socket::recv_part`] has others behind it.
@@ -522,16 +534,24 @@ pub(crate) fn send_all(state: &mut State, message: &mut Message) -> Result<()> {
 }
 
 pub(crate) fn recv_all(state: &mut State) -> Result<Message> {
+    let mut message = Message::new();
+    recv_all_into(state, &mut message)?;
+    Ok(message)
+}
+
+#[inline]
+fn recv_all_into(state: &mut State, message: &mut Message) -> Result<()> {
     let first = state.pattern.recv(&mut state.pipes)?;
     let mut more = first.more();
-    let mut message = Message::from(first);
+    message.clear();
+    message.push(first);
     while more {
         let part = state.pattern.recv(&mut state.pipes)?;
         more = part.more();
         message.push(part);
     }
     state.receive_more = false;
-    Ok(message)
+    Ok(())
 }
 
 /// The value of an option as `zmq_getsockopt` has it.
