@@ -125,7 +125,13 @@ fn stamp(folder: &Path, packages: &[&str]) -> Result<(), String> {
         .map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
+/// Whether a package is installed, or the program of its name comes from elsewhere, as npm may,
+/// whose package does not go with every nodejs.
 fn has_debian(package: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    if std::env::split_paths(&paths).any(|folder| folder.join(package).is_file()) {
+        return true;
+    }
     Command::new("dpkg-query")
         .args(["-W", "-f", "${db:Status-Status}", package])
         .output()

@@ -53,9 +53,9 @@ pub(crate) const FOREIGN: &[Foreign] = &[
         name: "other libraries",
         shows: "every pair of socket types, both ways, with ZeroMQ in other languages",
         folder: "testing/interop",
-        // The last builds the libraries of old times.
-        debian: &["python3-venv", "python3-zmq", "npm", "nodejs", "g++"],
-        pypi: &["pyzmq", "pyomq"],
+        // The last two build the libraries of old times.
+        debian: &["python3-venv", "python3-zmq", "npm", "nodejs", "g++", "uuid-dev"],
+        pypi: &["pyzmq==27.3.0", "pyomq==0.21.0"],
         npm: &["zeromq@6.1.2"],
         cargo: &["run", "-p", "oxmq-interop", "--release", "--", "all"],
         limit: Duration::from_secs(20 * 60),

@@ -1,6 +1,7 @@
 //! Real old peers: libzmq 2.2.0 speaks ZMTP 1.0 only, and 3.2.2 speaks ZMTP 2.0. Both lie, as
 //! sources, in releases of pyzmq on PyPI; they are fetched with pip, compiled with g++ into the
-//! folder beside this program, and driven through their C interface by `peers/peer.py`.
+//! folder beside this program, and driven through their C interface by `peers/peer.py`. (PyPI's
+//! `pyzmq-static` 2.2 holds no library: it only asks for `pyzmq`.)
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

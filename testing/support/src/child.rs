@@ -1,7 +1,7 @@
 //! A peer process that is spoken to by lines: one request, one answer.
 //!
 //! A thread reads its output, so that an answer that does not come ends in an error and not in a
-//! hang. The process dies with the value. With OXMQ_TRACE in the environment the requests are shown.
+//! hang. The process dies with the value. With OXMQ_TRACE in the environment requests are shown.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
