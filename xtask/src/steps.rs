@@ -50,6 +50,16 @@ pub(crate) const FOREIGN: &[Foreign] = &[
         limit: Duration::from_secs(180),
     },
     Foreign {
+        name: "chained devices",
+        shows: "stock clients and services find each other through chains of our devices",
+        folder: "testing/nm",
+        debian: &["python3-venv"],
+        pypi: &["pyzmq"],
+        npm: &[],
+        cargo: &["run", "-p", "oxmq-nm", "--release", "--", "all"],
+        limit: Duration::from_secs(10 * 60),
+    },
+    Foreign {
         name: "other libraries",
         shows: "every pair of socket types, both ways, with ZeroMQ in other languages",
         folder: "testing/interop",
