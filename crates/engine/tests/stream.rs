@@ -158,3 +158,22 @@ fn what_a_stream_cannot_do_is_refused() {
     assert!(matches!(stream.connect(name), Err(Error::IncompatibleTransport { .. })));
     assert!(matches!(try_send(&stream, &["nobody", "x"]), Err(Error::HostUnreachable)));
 }
+
+#[test]
+fn a_raw_router_speaks_plain_tcp_too() {
+    let _watchdog = watchdog();
+    let context = context();
+    let router = socket_with(&context, SocketType::Router, |o| o.router_raw = true);
+    let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
+    let mut client = mute(&endpoint);
+    client.write_all(b"ping").unwrap();
+    // No message tells of the connection: the first one is what it sent.
+    let request = recv(&router);
+    assert_eq!(request[1], b"ping");
+    let id = &request[0];
+    send(&router, &[&id[..], b"pong"]);
+    send(&router, &[&id[..], b""]);
+    let mut reply = Vec::new();
+    client.read_to_end(&mut reply).unwrap();
+    assert_eq!(reply, b"pong");
+}

@@ -48,7 +48,7 @@ impl Greeter {
         socket_type: SocketType,
         options: &SocketOptions,
     ) -> Result<Greeter, Stream> {
-        let handshake = if socket_type == SocketType::Stream {
+        let handshake = if socket_type == SocketType::Stream || options.router_raw {
             None
         } else {
             let mut config = HandshakeConfig::new(socket_type);

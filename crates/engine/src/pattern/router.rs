@@ -259,6 +259,12 @@ impl Pattern for Router {
                 }
                 part.take();
             }
+            Sending::To(id) if part.is_empty() && pipes.options.router_raw => {
+                // An empty body closes a raw connection, once what was sent is out.
+                part.take();
+                pipes.closing.push(id);
+                self.sending = Sending::Address;
+            }
             Sending::To(id) => {
                 pipes.push(id, part.take(), more);
                 if !more {

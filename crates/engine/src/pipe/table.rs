@@ -139,6 +139,12 @@ impl Pipes {
         self.slots.get(id.0 as usize)?.as_ref()
     }
 
+    /// The socket speaks no ZMTP: STREAM, and a ROUTER that was told to.
+    #[inline]
+    pub(crate) fn is_raw(&self) -> bool {
+        self.socket_type == SocketType::Stream || self.options.router_raw
+    }
+
     /// How many pipes there are.
     pub(crate) fn len(&self) -> usize {
         self.count
@@ -201,7 +207,7 @@ impl Pipes {
     /// the first part; later parts always fit.
     #[inline]
     pub(crate) fn push(&mut self, id: PipeId, part: Msg, more: bool) {
-        let raw = self.socket_type == SocketType::Stream;
+        let raw = self.is_raw();
         let conflate = self.options.conflate;
         let Some(pipe) = self.pipe(id) else { return };
         pipe.counters.bytes_out += part.len() as u64;

@@ -66,7 +66,7 @@ impl State {
     pub(super) fn wire(&self, established: Option<&Established>) -> Wire {
         match established {
             Some(established) => Wire::Zmtp(established.framing),
-            None if self.pipes.socket_type == SocketType::Stream => Wire::Raw,
+            None if self.pipes.is_raw() => Wire::Raw,
             None => Wire::Zmtp(Framing::V3),
         }
     }
