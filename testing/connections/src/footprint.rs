@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use oxmq_testing::{Result, descriptors, rss_kib};
 
+use crate::heap::in_use;
+
 /// Time after which something that should have gone counts as leaked: a watchdog, not a measure.
 const NEVER: Duration = Duration::from_secs(10);
 
@@ -18,12 +20,19 @@ pub(crate) struct Footprint {
     pub(crate) descriptors: usize,
     pub(crate) threads: usize,
     pub(crate) rss_kib: u64,
+    /// Bytes of the heap in use.
+    pub(crate) heap: usize,
 }
 
 impl Footprint {
     /// What this process holds now.
     pub(crate) fn now() -> Footprint {
-        Footprint { descriptors: descriptors(), threads: threads(), rss_kib: rss_kib() }
+        Footprint {
+            descriptors: descriptors(),
+            threads: threads(),
+            rss_kib: rss_kib(),
+            heap: in_use(),
+        }
     }
 
     /// Waits until this process holds as many descriptors and threads as `self` says, and returns
@@ -50,10 +59,10 @@ impl Footprint {
     }
 }
 
-/// The form in which it travels between the ends: three numbers.
+/// The form in which it travels between the ends: four numbers.
 impl fmt::Display for Footprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.descriptors, self.threads, self.rss_kib)
+        write!(f, "{} {} {} {}", self.descriptors, self.threads, self.rss_kib, self.heap)
     }
 }
 
@@ -70,6 +79,7 @@ impl FromStr for Footprint {
             descriptors: number()? as usize,
             threads: number()? as usize,
             rss_kib: number()?,
+            heap: number()? as usize,
         })
     }
 }
@@ -89,6 +99,6 @@ mod tests {
         let now = Footprint::now();
         assert!(now.descriptors > 0 && now.threads > 0 && now.rss_kib > 0, "{now:?}");
         assert_eq!(now.to_string().parse::<Footprint>().unwrap(), now);
-        assert!("1 2".parse::<Footprint>().is_err());
+        assert!("1 2 3".parse::<Footprint>().is_err());
     }
 }

@@ -6,6 +6,7 @@
 
 mod client;
 mod footprint;
+mod heap;
 mod server;
 
 use std::process::ExitCode;
