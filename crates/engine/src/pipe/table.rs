@@ -3,8 +3,8 @@
 //! This is what the patterns work with: is there room, put a part in, is there a message, take a
 //! part out. It decides when bytes are written (at once in turn-around traffic, in large writes
 //! in a stream) and reads a connection when the pattern finds it empty. What needs the pattern
-//! or the session (a lost connection) is noted in `lost`; the
-//! socket's state deals with it before it gives the lock up. The socket's lock protects it all.
+//! or the session (a lost connection) is noted in `lost`; the socket's state deals with it before
+//! it gives the lock up. The socket's lock protects it all.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
