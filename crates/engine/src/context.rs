@@ -7,11 +7,13 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use oxmq_pipe::{Interest, Parked, Parker, Waiters};
 use oxmq_zmtp::SocketType;
 
+use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::io::{IoHandle, IoThreads};
 use crate::limits::DROP_LINGER_MAX;
@@ -62,11 +64,12 @@ pub(crate) struct ContextCore {
     options: Mutex<ContextOptions>,
     profile: Profile,
     registry: Mutex<Registry>,
-    /// Signalled when a socket has ended.
-    ended: Condvar,
+    /// Who waits for a socket to end.
+    ended: Waiters,
     next_socket: AtomicU64,
     io: Mutex<IoThreads>,
     pub(crate) resolver: Resolver,
+    pub(crate) clock: Clock,
 }
 
 /// The user's references to a context; dropped with the last of them.
@@ -96,6 +99,10 @@ impl Context {
     /// A context whose sockets start with the given defaults. Its I/O threads start with its
     /// first network endpoint.
     pub fn new(profile: Profile) -> Context {
+        Context::with_clock(profile, Clock::default())
+    }
+
+    pub(crate) fn with_clock(profile: Profile, clock: Clock) -> Context {
         let options = match profile {
             Profile::Libzmq => ContextOptions::libzmq_defaults(),
             Profile::Safe => ContextOptions::safe_defaults(),
@@ -104,10 +111,11 @@ impl Context {
             options: Mutex::new(options),
             profile,
             registry: Mutex::default(),
-            ended: Condvar::new(),
+            ended: Waiters::new(),
             next_socket: AtomicU64::new(1),
             io: Mutex::new(IoThreads::default()),
             resolver: Resolver::new(),
+            clock,
         });
         Context { handle: Arc::new(ContextHandle { core }) }
     }
@@ -133,7 +141,7 @@ impl Context {
             (context_options.max_sockets, options)
         };
         let id = core.next_socket.fetch_add(1, Ordering::Relaxed);
-        let socket = SocketCore::new(core.clone(), id, socket_type, options)?;
+        let socket = SocketCore::new(core.clone(), id, socket_type, options, false)?;
         let mut registry = core.registry();
         if registry.shut_down {
             return Err(Error::Terminated);
@@ -163,14 +171,23 @@ impl Context {
     /// linger time is over. Blocks for as long as a socket is open in another thread.
     pub fn terminate(&self) {
         self.handle.core.shutdown();
-        self.handle.core.wait_ended(None);
+        let _ = self.handle.core.wait_ended(None, false);
+    }
+
+    /// As [`Context::terminate`], but for a signal that is handled in the calling thread meanwhile.
+    ///
+    /// # Errors
+    /// `Interrupted`; the call can be repeated.
+    pub fn terminate_interruptible(&self) -> Result<()> {
+        self.handle.core.shutdown();
+        self.handle.core.wait_ended(None, true)
     }
 
     /// As [`Context::terminate`], for this long at most; whether everything has ended.
     #[must_use]
     pub fn terminate_within(&self, timeout: Duration) -> bool {
         self.handle.core.shutdown();
-        self.handle.core.wait_ended(Instant::now().checked_add(timeout))
+        self.handle.core.wait_ended(Instant::now().checked_add(timeout), false).is_ok()
     }
 }
 
@@ -180,7 +197,7 @@ impl Drop for ContextHandle {
         // Every socket is closed by now, as each holds a reference. Their linger times are at
         // most `DROP_LINGER_MAX`; the second covers the farewells.
         let longest = DROP_LINGER_MAX + Duration::from_secs(1);
-        self.core.wait_ended(Instant::now().checked_add(longest));
+        let _ = self.core.wait_ended(Instant::now().checked_add(longest), false);
         let threads =
             std::mem::take(&mut *self.core.io.lock().unwrap_or_else(PoisonError::into_inner));
         threads.stop();
@@ -203,28 +220,58 @@ impl ContextCore {
         let pending = std::mem::take(&mut registry.pending);
         drop(registry);
         drop(pending);
+        oxmq_message::give_back();
         for socket in sockets {
             socket.terminate();
         }
     }
 
-    /// Waits until no socket is left; false if the deadline came first.
-    fn wait_ended(&self, deadline: Option<Instant>) -> bool {
-        let mut registry = self.registry();
-        while !registry.sockets.is_empty() {
-            registry = match deadline {
-                None => self.ended.wait(registry).unwrap_or_else(PoisonError::into_inner),
-                Some(at) => {
-                    let left = at.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return false;
-                    }
-                    let waited = self.ended.wait_timeout(registry, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+    /// Waits until no socket is left; `TimedOut` if the deadline came first, `Interrupted` if a
+    /// signal was handled and that is to end the wait.
+    fn wait_ended(&self, deadline: Option<Instant>, interruptible: bool) -> Result<()> {
+        let parker = Parker::current();
+        loop {
+            let ticket = self.ended.register(Interest::CHANGE, parker.waker());
+            let ended = self.registry().sockets.is_empty();
+            let parked = (!ended).then(|| parker.park_interruptible(deadline));
+            let _ = self.ended.cancel(ticket);
+            match parked {
+                None => return Ok(()),
+                Some(Parked::TimedOut) => return Err(Error::TimedOut),
+                Some(Parked::Interrupted) if interruptible => return Err(Error::Interrupted),
+                Some(Parked::Interrupted | Parked::Woken) => {}
+            }
         }
-        true
+    }
+
+    /// Whether calls fail when every peer has refused the socket, as the Rust API wants it.
+    pub(crate) fn tells_refusals(&self) -> bool {
+        self.profile == Profile::Safe
+    }
+
+    /// Whether a peer of ZMTP 3.0 gets PINGs as well, and is given up when it does not answer, as
+    /// libzmq has it: its releases of the 4.2 series speak 3.0 and answer. RFC 37 has PING in 3.1
+    /// only, and other peers of 3.0 know nothing of it.
+    pub(crate) fn pings_every_peer(&self) -> bool {
+        self.profile == Profile::Libzmq
+    }
+
+    /// Whether RECONNECT_STOP_AFTER_DISCONNECT is about a disconnect that the program asks for, as
+    /// `zmq_setsockopt(3)` has it, and not about every loss.
+    pub(crate) fn stops_only_when_asked(&self) -> bool {
+        self.profile == Profile::Libzmq
+    }
+
+    /// A socket for the library's own use, which is neither counted nor waited for. It does not
+    /// linger.
+    pub(crate) fn internal_socket(
+        self: &Arc<ContextCore>,
+        socket_type: SocketType,
+    ) -> Result<Arc<SocketCore>> {
+        let mut options = SocketOptions::libzmq_defaults(socket_type);
+        options.linger = Some(Duration::ZERO);
+        let id = self.next_socket.fetch_add(1, Ordering::Relaxed);
+        SocketCore::new(self.clone(), id, socket_type, options, true)
     }
 
     /// A socket was closed by its user.
@@ -236,7 +283,7 @@ impl ContextCore {
     /// A closed socket has nothing left.
     pub(crate) fn socket_ended(&self, id: u64) {
         let socket = self.registry().sockets.remove(&id);
-        self.ended.notify_all();
+        self.ended.wake_all(Interest::CHANGE);
         drop(socket);
     }
 
@@ -251,20 +298,22 @@ impl ContextCore {
     }
 
     /// Binds a name; connects that waited for it get their peer. `attach` hands a command to the
-    /// binding socket, whose lock the caller holds.
+    /// binding socket, whose lock the caller holds. Returns the connected sockets that have to
+    /// greet their peer: `obey_now`, once the lock is given up.
     pub(crate) fn bind_inproc(
         &self,
         name: &str,
         socket: Weak<SocketCore>,
         info: PeerInfo,
         mut attach: impl FnMut(Command),
-    ) -> Result<()> {
+    ) -> Result<Vec<Arc<SocketCore>>> {
         let mut registry = self.registry();
         if registry.names.contains_key(name) {
             return Err(Error::AddressInUse { endpoint: format!("inproc://{name}") });
         }
         let Some(id) = socket.upgrade().map(|socket| socket.id) else { return Err(Error::Closed) };
         let mut gone = Vec::new();
+        let mut greeting = Vec::new();
         let mut at = 0;
         while at < registry.pending.len() {
             let pending = &registry.pending[at];
@@ -273,7 +322,7 @@ impl ContextCore {
                 gone.push(registry.pending.remove(at));
                 continue;
             }
-            if pending.name != name || !info.socket_type.accepts(pending.peer.socket_type) {
+            if pending.name != name || !self.may_talk(&info, &pending.peer) {
                 at += 1;
                 continue;
             }
@@ -281,6 +330,9 @@ impl ContextCore {
             let known = info.clone();
             // One that has gone may have left messages, and its pipe's number to another.
             if !pending.link.peer_is_gone() {
+                if pending.peer.greets {
+                    greeting.extend(pending.link.peer_socket());
+                }
                 pending.link.tell_peer(|pipe| Command::PeerBound { pipe, peer: known });
             }
             attach(Command::Attach { link: pending.link, peer: pending.peer });
@@ -288,16 +340,23 @@ impl ContextCore {
         registry.names.insert(name.to_owned(), InprocName { socket, id, info });
         drop(registry);
         drop(gone);
-        Ok(())
+        Ok(greeting)
     }
 
-    /// Connects to a name, bound or not. `attach` makes the connecting socket's pipe.
+    /// Whether two sockets may have a pipe inside the process. libzmq does not ask, and programs
+    /// rely on it: a PAIR that sends to a PULL, for one.
+    fn may_talk(&self, bound: &PeerInfo, connecting: &PeerInfo) -> bool {
+        self.profile == Profile::Libzmq || bound.socket_type.accepts(connecting.socket_type)
+    }
+
+    /// Connects to a name, bound or not. `attach` makes the connecting socket's pipe. Returns it,
+    /// and the bound socket if it has to greet its peer, as `bind_inproc` does.
     pub(crate) fn connect_inproc(
         &self,
         name: &str,
         info: PeerInfo,
         attach: impl FnOnce(InprocLink, Option<&PeerInfo>) -> PipeId,
-    ) -> Result<PipeId> {
+    ) -> Result<(PipeId, Option<Arc<SocketCore>>)> {
         let mut registry = self.registry();
         if registry.shut_down {
             return Err(Error::Terminated);
@@ -320,11 +379,11 @@ impl ContextCore {
             });
             drop(registry);
             drop(done);
-            return Ok(pipe);
+            return Ok((pipe, None));
         };
         // RFC 37 §The Socket-Type Property: the peer SHOULD enforce that the other peer is using a
         // valid socket type.
-        if !peer.socket_type.accepts(info.socket_type) {
+        if !self.may_talk(&peer, &info) {
             return Err(Error::Endpoint {
                 endpoint: format!("inproc://{name}"),
                 reason: format!(
@@ -339,7 +398,30 @@ impl ContextCore {
         drop(registry);
         let pipe = attach(link, Some(&peer));
         socket.post(Command::Attach { link: Box::new(other), peer: info });
-        Ok(pipe)
+        Ok((pipe, Some(socket).filter(|_| peer.greets)))
+    }
+
+    /// Connects to a name only if a socket of one of these types is bound to it now; whether one
+    /// was.
+    pub(crate) fn connect_bound(
+        &self,
+        name: &str,
+        types: &[SocketType],
+        info: PeerInfo,
+        attach: impl FnOnce(InprocLink, &PeerInfo),
+    ) -> bool {
+        let registry = self.registry();
+        let bound = registry.names.get(name).filter(|name| types.contains(&name.info.socket_type));
+        let Some((socket, peer)) = bound
+            .and_then(|bound| bound.socket.upgrade().map(|socket| (socket, bound.info.clone())))
+        else {
+            return false;
+        };
+        drop(registry);
+        let (link, other) = inproc::pair(&info, Some(&peer));
+        attach(link, &peer);
+        socket.post(Command::Attach { link: Box::new(other), peer: info });
+        true
     }
 
     pub(crate) fn unbind_inproc(&self, name: &str, id: u64) {

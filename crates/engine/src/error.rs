@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 
+use crate::durable::Unsynced;
 use crate::options::OptionError;
 
 /// Result of an operation of the engine.
@@ -28,6 +29,8 @@ pub enum Error {
     WouldBlock,
     /// The socket's send or receive timeout passed. `EAGAIN`.
     TimedOut,
+    /// A signal was handled while the call waited, which the C face tells. `EINTR`.
+    Interrupted,
     /// The context was shut down or terminated. `ETERM`.
     Terminated,
     /// The socket was closed. `ENOTSOCK`.
@@ -55,7 +58,8 @@ pub enum Error {
         /// The number the C face reports.
         errno: i32,
     },
-    /// The transport does not fit the socket type (STREAM over inproc). `ENOCOMPATPROTO`.
+    /// The transport does not fit the socket type (STREAM over inproc, PUB over udp).
+    /// `ENOCOMPATPROTO`.
     IncompatibleTransport {
         /// The endpoint as given.
         endpoint: String,
@@ -78,6 +82,31 @@ pub enum Error {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A monitor of a kind that there is not, or none where one is needed.
+    InvalidMonitor {
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// DISH: the group cannot be joined or left. `EINVAL`.
+    Group {
+        /// Why not.
+        reason: &'static str,
+    },
+    /// `connect_peer` on a socket with the `immediate` option, which has no place for a peer before
+    /// its connection. `EFAULT`.
+    Immediate,
+    /// Every server that the socket connected to has refused its credentials for good. `EACCES`.
+    Refused {
+        /// The endpoint of the last one.
+        endpoint: String,
+        /// The ZAP status: 400 for wrong credentials, 500 for a fault of the server.
+        status: u16,
+    },
+    /// A part is longer than the context's MAX_MSGSZ. `EMSGSIZE`.
+    TooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// The context has as many sockets as its limit allows. `EMFILE`.
     TooManySockets {
         /// The limit.
@@ -87,6 +116,18 @@ pub enum Error {
     NoIoThread,
     /// Memory could not be had. `ENOMEM`.
     OutOfMemory,
+    /// The store of a durable socket: what was being done, and what the journal says. `EADDRINUSE`
+    /// for a name or a store that somebody else has, `ENOSPC`, or `EIO`.
+    Store {
+        /// What was being done.
+        doing: &'static str,
+        /// What the journal says.
+        source: oxmq_journal::Error,
+    },
+    /// Inside the engine only: the message is in the log, and whoever sent it waits until it is
+    /// safe.
+    #[doc(hidden)]
+    Unsynced(Unsynced),
     /// The system refused: the call and its error.
     Io {
         /// What was being done, with the endpoint where there is one.
@@ -102,6 +143,7 @@ impl Error {
         use rustix::io::Errno;
         match self {
             Error::WouldBlock | Error::TimedOut => Errno::AGAIN.raw_os_error(),
+            Error::Interrupted => Errno::INTR.raw_os_error(),
             Error::Terminated => ETERM,
             Error::Closed => Errno::NOTSOCK.raw_os_error(),
             Error::State { .. } => EFSM,
@@ -111,17 +153,29 @@ impl Error {
             Error::IncompatibleTransport { .. } => ENOCOMPATPROTO,
             Error::NoSuchEndpoint { .. } => Errno::NOENT.raw_os_error(),
             Error::AddressInUse { .. } => Errno::ADDRINUSE.raw_os_error(),
-            Error::Option(_) | Error::InvalidMessage { .. } => Errno::INVAL.raw_os_error(),
+            Error::Option(_)
+            | Error::InvalidMessage { .. }
+            | Error::InvalidMonitor { .. }
+            | Error::Group { .. } => Errno::INVAL.raw_os_error(),
+            Error::Immediate => Errno::FAULT.raw_os_error(),
+            Error::Refused { .. } => Errno::ACCESS.raw_os_error(),
+            Error::TooLong { .. } => Errno::MSGSIZE.raw_os_error(),
             Error::TooManySockets { .. } => Errno::MFILE.raw_os_error(),
+            Error::Store { source, .. } => store_errno(source),
+            Error::Unsynced(_) => Errno::INPROGRESS.raw_os_error(),
             Error::NoIoThread => EMTHREAD,
             Error::OutOfMemory => Errno::NOMEM.raw_os_error(),
-            Error::Io { source, .. } => source.raw_os_error().unwrap_or(Errno::IO.raw_os_error()),
+            Error::Io { source, .. } => crate::transport::errno(source),
         }
     }
 
     /// True for the conditions that waiting or repeating can cure.
     pub fn is_would_block(&self) -> bool {
         matches!(self, Error::WouldBlock | Error::TimedOut)
+    }
+
+    pub(crate) fn store(doing: &'static str, source: oxmq_journal::Error) -> Error {
+        Error::Store { doing, source }
     }
 
     pub(crate) fn io(doing: impl Into<String>, source: io::Error) -> Error {
@@ -134,6 +188,7 @@ impl fmt::Display for Error {
         match self {
             Error::WouldBlock => f.write_str("the operation would block"),
             Error::TimedOut => f.write_str("the operation timed out"),
+            Error::Interrupted => f.write_str("a signal interrupted the wait"),
             Error::Terminated => f.write_str("the context was terminated"),
             Error::Closed => f.write_str("the socket is closed"),
             Error::State { operation } => {
@@ -155,13 +210,44 @@ impl fmt::Display for Error {
             Error::AddressInUse { endpoint } => write!(f, "\"{endpoint}\" is already in use"),
             Error::Option(error) => error.fmt(f),
             Error::InvalidMessage { reason } => write!(f, "message refused: {reason}"),
+            Error::InvalidMonitor { reason } => write!(f, "no such monitor: {reason}"),
+            Error::Group { reason } => write!(f, "group refused: {reason}"),
+            Error::Immediate => {
+                f.write_str("a peer has no number before its connection with `immediate` set")
+            }
+            Error::Refused { endpoint, status } => {
+                write!(f, "\"{endpoint}\" refused our credentials with status {status}")
+            }
+            Error::TooLong { limit } => {
+                write!(f, "a part is longer than the context allows: {limit} bytes")
+            }
             Error::TooManySockets { limit } => {
                 write!(f, "the context has reached its limit of {limit} sockets")
             }
             Error::NoIoThread => f.write_str("no I/O thread of the context may be used"),
             Error::OutOfMemory => f.write_str("out of memory"),
+            Error::Store { doing, source } => write!(f, "{doing}: {source}"),
+            Error::Unsynced(_) => f.write_str("the message is recorded and not yet safe"),
             Error::Io { doing, source } => write!(f, "{doing}: {source}"),
         }
+    }
+}
+
+/// The number for what the journal says.
+fn store_errno(error: &oxmq_journal::Error) -> i32 {
+    use oxmq_journal::Error as E;
+    use rustix::io::Errno;
+    match error {
+        E::InUse { .. } | E::NameInUse => Errno::ADDRINUSE.raw_os_error(),
+        E::Full | E::NoSpace => Errno::NOSPC.raw_os_error(),
+        E::Limit { .. } => Errno::MSGSIZE.raw_os_error(),
+        E::Io { errno: Some(errno), .. } => *errno,
+        E::NetworkFileSystem => Errno::NOTSUP.raw_os_error(),
+        E::Forked | E::Closed => Errno::NOTSOCK.raw_os_error(),
+        E::Range | E::NoSuchLog | E::NoSuchConsumer | E::NoSuchCursor => {
+            Errno::INVAL.raw_os_error()
+        }
+        _ => Errno::IO.raw_os_error(),
     }
 }
 
@@ -170,6 +256,7 @@ impl std::error::Error for Error {
         match self {
             Error::Io { source, .. } => Some(source),
             Error::Option(error) => Some(error),
+            Error::Store { source, .. } => Some(source),
             _ => None,
         }
     }
@@ -186,10 +273,12 @@ impl From<Error> for io::Error {
         let kind = match &error {
             Error::WouldBlock => io::ErrorKind::WouldBlock,
             Error::TimedOut => io::ErrorKind::TimedOut,
+            Error::Interrupted => io::ErrorKind::Interrupted,
             Error::AddressInUse { .. } => io::ErrorKind::AddrInUse,
             Error::Io { source, .. } => source.kind(),
             Error::HostUnreachable => io::ErrorKind::HostUnreachable,
             Error::Terminated | Error::Closed => io::ErrorKind::NotConnected,
+            Error::Refused { .. } => io::ErrorKind::PermissionDenied,
             Error::OutOfMemory => io::ErrorKind::OutOfMemory,
             _ => io::ErrorKind::InvalidInput,
         };

@@ -14,8 +14,13 @@ pub(crate) const BY_REFERENCE_BYTES: usize = 64 * 1024;
 /// Longest command body taken from a peer after the handshake: a SUBSCRIBE with its topic.
 pub(crate) const COMMAND_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// Capacity in bytes of a connection's first read buffer; it grows while reads fill it.
-pub(crate) const READ_SLAB_BYTES_MIN: usize = 8 * 1024;
+/// What an encoding of the traffic may add to a frame, its header included: CURVE adds 34 octets,
+/// WebSocket 15, and 64 KiB leave room for the command that an encoding may make of a frame.
+pub(crate) const CODEC_OVERHEAD_BYTES_MAX: u64 = 64 * 1024;
+
+/// Capacity in bytes of a connection's first read buffer; it grows while reads fill it. A process
+/// with many sockets has one for each connection that has brought something.
+pub(crate) const READ_SLAB_BYTES_MIN: usize = 1024;
 
 /// Most bytes of one connection's read buffer.
 pub(crate) const READ_SLAB_BYTES: usize = 256 * 1024;
@@ -60,8 +65,18 @@ pub(crate) const IDLE_FLUSH_TICKS: u32 = 4;
 /// How long a caller may stay away before its I/O thread takes the reading back.
 pub(crate) const LEASE_TICK: Duration = Duration::from_millis(5);
 
+/// How long a thread looks again and again before it sleeps: about what waking a sleeper on another
+/// processor takes. Measured on two processors (doc/decisions/0044.md).
+pub(crate) const SPIN: Duration = Duration::from_micros(50);
+
+/// Most waits without a spin after spins in vain.
+pub(crate) const SPIN_RESTS_MAX: u32 = 1023;
+
 /// Readiness events fetched by one system call.
 pub(crate) const EVENTS_PER_WAIT: usize = 256;
+
+/// Longest user id of a message's properties, in bytes.
+pub(crate) const USER_ID_BYTES_MAX: usize = 255;
 
 /// Handshakes in progress that one listener holds; beyond it, new connections wait in the kernel's
 /// backlog. Each costs about a kilobyte, and what the peer has sent, at most
@@ -88,14 +103,27 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// so that no reset destroys what is on its way.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Bytes of a raw read delivered as one STREAM message.
-pub(crate) const STREAM_CHUNK_BYTES: usize = 8192;
-
 /// Monitor events kept for a reader that does not read; older ones are dropped and counted.
 pub(crate) const MONITOR_EVENTS_MAX: usize = 10_000;
 
+/// Connections whose own address a monitor of the C interface remembers, of those that were made
+/// and of those that were accepted.
+pub(crate) const MONITORED_ADDRESSES_MAX: usize = 16_384;
+
 /// Subscription messages an XPUB holds for its reader before it stops reading its subscribers.
 pub(crate) const XPUB_PENDING_MAX: usize = 100_000;
+
+/// Groups that one peer of a RADIO may join where no option bounds them.
+pub(crate) const GROUPS_PER_PEER_MAX: usize = 1 << 20;
+
+/// Longest datagram over udp, in bytes, with the group in front: as libzmq has it.
+pub(crate) const DATAGRAM_BYTES_MAX: usize = 8192;
+
+/// Datagrams read in one turn before others have theirs.
+pub(crate) const DATAGRAMS_PER_TURN: usize = 256;
+
+/// Messages that a closed socket takes back from its disk at once for a peer.
+pub(crate) const REFILL_MESSAGES: usize = 256;
 
 /// Messages that a proxy passes on in one direction before the other has its turn, and for which
 /// it holds the locks of its sockets.
@@ -114,8 +142,14 @@ pub(crate) const DROP_LINGER_MAX: Duration = Duration::from_secs(30);
 /// ones are dropped.
 pub(crate) const PEER_NOTICES_MAX: usize = 100_000;
 
+/// Bytes that a message counts as in the options IN_BATCH_SIZE and OUT_BATCH_SIZE: with their
+/// default, 8192 messages, a batch is as large as the largest read buffer.
+pub(crate) const BATCH_MESSAGE_BYTES: usize = 32;
+
 const _: () = assert!(READ_SPARE_BYTES_MIN < READ_SLAB_BYTES);
 const _: () = assert!(LARGE_FRAME_BYTES < READ_SLAB_BYTES);
 const _: () = assert!(READ_TURN_BYTES >= READ_SLAB_BYTES);
 const _: () = assert!(INLINE_SENDS < INLINE_SENDS_SPARSE);
 const _: () = assert!(SLOW_HANDSHAKES_PER_LISTENER_MAX < HANDSHAKES_PER_LISTENER_MAX);
+const _: () = assert!(8192 * BATCH_MESSAGE_BYTES >= READ_SLAB_BYTES);
+const _: () = assert!(8192 * BATCH_MESSAGE_BYTES >= FLUSH_BYTES);

@@ -4,6 +4,8 @@
 //! The queue between them is bounded: a reader that stays away loses the oldest events, and is
 //! told how many.
 
+mod feed;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
@@ -14,7 +16,11 @@ use std::time::{Duration, Instant};
 
 use oxmq_pipe::{Interest, Parker, Ticket, Waiters};
 
+pub(crate) use self::feed::{Feed, PIPES_STATS, Version};
 use crate::limits::MONITOR_EVENTS_MAX;
+
+/// The reason of a `Disconnected` that the socket's own side asked for.
+pub(crate) const CLOSED_BY_SOCKET: &str = "closed by this socket";
 
 /// What happened. The names are those of `zmq_socket_monitor(3)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,11 +97,41 @@ pub enum EventKind {
         /// Which.
         reason: String,
     },
+    /// Messages of a durable sender will not come; `from` and `to` are both meant.
+    Gap {
+        /// The first offset.
+        from: u64,
+        /// The last offset.
+        to: u64,
+        /// `retention`, `expired`, `dead-letter`, `lost-in-crash` or `damaged`.
+        reason: &'static str,
+    },
+    /// A message failed too often, or was rejected, and was set aside.
+    DeadLetter {
+        /// Its offset.
+        offset: u64,
+    },
+    /// A durable sender has another log than before: what was not received of the old one is lost.
+    LogReplaced {
+        /// The sender's durable name.
+        name: Vec<u8>,
+    },
+    /// The store of a durable socket failed; what was asked of it is not recorded.
+    StoreFailed {
+        /// What the journal says.
+        error: oxmq_journal::Error,
+    },
+    /// Another instance has taken a durable name over.
+    Fenced {
+        /// The name.
+        name: Vec<u8>,
+    },
 }
 
 impl EventKind {
-    /// The event's number in `zmq_socket_monitor(3)`; `None` for those that it does not have.
-    pub fn zmq_event(&self) -> Option<u16> {
+    /// The event's number in `zmq_socket_monitor(3)`, or in `oxmq.h` for those of durable sockets;
+    /// `None` for those that neither has.
+    pub fn zmq_event(&self) -> Option<u64> {
         Some(match self {
             EventKind::Connected { .. } => 0x0001,
             EventKind::ConnectDelayed { .. } => 0x0002,
@@ -110,6 +146,11 @@ impl EventKind {
             EventKind::HandshakeSucceeded => 0x1000,
             EventKind::HandshakeFailedProtocol { .. } => 0x2000,
             EventKind::HandshakeFailedAuth { .. } => 0x4000,
+            EventKind::Gap { .. } => 1 << 32,
+            EventKind::DeadLetter { .. } => 1 << 33,
+            EventKind::LogReplaced { .. } => 1 << 34,
+            EventKind::StoreFailed { .. } => 1 << 35,
+            EventKind::Fenced { .. } => 1 << 36,
             EventKind::PeerRefused { .. } => return None,
         })
     }
@@ -125,6 +166,8 @@ pub struct Event {
     pub endpoint: String,
     /// The peer's address, where there is one.
     pub remote: String,
+    /// Our address in a connection that was just made or accepted; else empty.
+    pub local: String,
 }
 
 impl fmt::Display for Event {
@@ -151,12 +194,29 @@ struct Queue {
 }
 
 /// The socket's end.
-pub(crate) struct Reporter {
-    shared: Arc<Shared>,
+pub(crate) enum Reporter {
+    /// To a `Monitor`.
+    Queue(Queued),
+    /// To whoever connects to a socket of the library's.
+    Feed(Feed),
 }
 
 impl Reporter {
     pub(crate) fn report(&self, event: Event) {
+        match self {
+            Reporter::Queue(queued) => queued.report(event),
+            Reporter::Feed(feed) => feed.report(&event),
+        }
+    }
+}
+
+/// The writing end of a `Monitor`'s queue.
+pub(crate) struct Queued {
+    shared: Arc<Shared>,
+}
+
+impl Queued {
+    fn report(&self, event: Event) {
         let mut queue = self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.events.len() >= MONITOR_EVENTS_MAX {
             queue.events.pop_front();
@@ -168,7 +228,7 @@ impl Reporter {
     }
 }
 
-impl Drop for Reporter {
+impl Drop for Queued {
     fn drop(&mut self) {
         self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
         self.shared.waiters.wake_all(Interest::IN);
@@ -194,7 +254,7 @@ pub(crate) fn channel() -> (Reporter, Monitor) {
         waiters: Waiters::new(),
         lost: AtomicU64::new(0),
     });
-    (Reporter { shared: shared.clone() }, Monitor { shared })
+    (Reporter::Queue(Queued { shared: shared.clone() }), Monitor { shared })
 }
 
 impl Monitor {

@@ -634,7 +634,7 @@ fn ready(state: &mut State, interest: Interest) -> Found {
 }
 
 /// Closing and termination wake whoever waits for anything, so everybody waits for something.
-fn of_socket(interest: Interest) -> WaitInterest {
+pub(crate) fn of_socket(interest: Interest) -> WaitInterest {
     match (interest.readable, interest.writable) {
         (true, true) => WaitInterest::BOTH,
         (true, false) => WaitInterest::IN,

@@ -60,6 +60,8 @@ pub struct Proxy {
     control: Option<Arc<SocketCore>>,
     poller: Poller,
     shared: Arc<Shared>,
+    /// A signal ends it, as it does a wait on its sockets.
+    interruptible: bool,
 }
 
 /// Why a proxy returned.
@@ -101,7 +103,8 @@ impl Proxy {
             return Err(Error::NotSupported { operation: "passing messages on" });
         }
         let shared = Arc::new(Shared::new(poller.notifier()));
-        Ok(Proxy { mover, control: None, poller, shared })
+        let interruptible = front.is_interruptible();
+        Ok(Proxy { mover, control: None, poller, shared, interruptible })
     }
 
     /// Sends a copy of every message that is passed on, of either direction, to a PUB, XPUB,
@@ -151,8 +154,12 @@ impl Proxy {
 
     /// Passes messages on until it is told to end or the context goes.
     ///
+    /// A signal that is handled in this thread ends it if it ends a wait on the frontend
+    /// ([`Socket::set_interruptible`]); nothing is lost, and another proxy can go on.
+    ///
     /// # Errors
-    /// `Closed` when one of the sockets was closed; `Io` when the system refuses to wait.
+    /// `Closed` when one of the sockets was closed; `Io` when the system refuses to wait, and with
+    /// `EINTR` after a signal.
     pub fn run(mut self) -> Result<ProxyEnd> {
         match self.pass_on() {
             Err(Error::Terminated) => Ok(ProxyEnd::ContextTerminated),
@@ -189,7 +196,12 @@ impl Proxy {
                 timeout = timeout.or(drain.left(&round, now));
             }
             self.mover.wants(&mut self.poller, &wants)?;
-            self.poller.wait(&mut events, timeout)?;
+            // A message in its hands would be lost.
+            if self.interruptible && !round.holds {
+                self.poller.wait_interruptible(&mut events, timeout)?;
+            } else {
+                self.poller.wait(&mut events, timeout)?;
+            }
             if events.iter().any(|event| event.error) {
                 return Err(Error::Closed);
             }

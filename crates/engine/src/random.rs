@@ -9,6 +9,12 @@ thread_local! {
     static STATE: Cell<u64> = Cell::new(RandomState::new().hash_one(0u8));
 }
 
+/// Begins the generator of this thread anew.
+#[cfg(feature = "simulation")]
+pub(crate) fn seed(seed: u64) {
+    STATE.set(seed);
+}
+
 /// The next 64 bits.
 pub(crate) fn u64() -> u64 {
     STATE.with(|state| {

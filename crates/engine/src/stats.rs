@@ -7,14 +7,19 @@ use oxmq_zmtp::SocketType;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drops {
-    /// The peer's queue was full, on a type that drops in that case (PUB, XPUB, ROUTER).
+    /// The peer's queue was full, on a type that drops in that case (PUB, XPUB, ROUTER, RADIO), or
+    /// the kernel had no room for a datagram.
     pub high_water_mark: u64,
-    /// No peer had the routing id, or the asker of a reply was gone.
+    /// No peer had the routing id, or the asker of a reply was gone; over udp, the network refused
+    /// the datagram, or it would have been longer than 8 KiB.
     pub unroutable: u64,
-    /// A message without the envelope its pattern asks for, or from a peer not asked.
+    /// A message without the envelope its pattern asks for, or from a peer not asked; a datagram
+    /// that is not a group and a body, or longer than 8 KiB.
     pub malformed: u64,
     /// Messages in the queue of a peer that disconnected.
     pub disconnected: u64,
+    /// Messages that a disk did not give back: see SPILL_DIR.
+    pub spill: u64,
 }
 
 /// How far the link to a peer has come.

@@ -5,12 +5,12 @@
 #[expect(dead_code, reason = "each file of tests uses a part of it")]
 mod common;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use common::*;
-use oxmq_engine::{EventKind, SocketType};
+use oxmq_engine::{Context, EventKind, Profile, SocketType};
 
 fn local(listener: &TcpListener) -> String {
     format!("tcp://{}", listener.local_addr().unwrap())
@@ -98,7 +98,7 @@ fn a_peer_that_does_not_shake_hands_is_dropped() {
     let mut silent = mute(&endpoint);
     // And one that stops half way.
     let mut halting = mute(&endpoint);
-    std::io::Write::write_all(&mut halting, &greeting()[..40]).unwrap();
+    halting.write_all(&greeting()[..40]).unwrap();
     for _ in 0..2 {
         event(&monitor, |kind| matches!(kind, EventKind::HandshakeFailedNoDetail { .. }));
     }
@@ -141,6 +141,50 @@ fn a_peer_that_goes_silent_is_dropped() {
     assert!(format!("{lost}").contains("silent"), "{lost}");
     wait_connected(&socket, 0);
     peer.read_to_end();
+}
+
+/// A connection to a socket by a peer of ZMTP 3.0.
+fn older_peer(endpoint: &str) -> RawPeer {
+    let mut stream = mute(endpoint);
+    let mut greeting = greeting();
+    greeting[11] = 0;
+    stream.write_all(&greeting).unwrap();
+    stream.read_exact(&mut [0; 64]).unwrap();
+    let mut peer = RawPeer { stream };
+    peer.command("READY", b"\x0bSocket-Type\0\0\0\x06DEALER");
+    let (flags, body) = peer.read_frame().unwrap();
+    assert_eq!((flags, &body[..6]), (COMMAND, &b"\x05READY"[..]));
+    peer
+}
+
+/// libzmq sends PINGs to peers of ZMTP 3.0 and gives up on those that do not answer; programs made
+/// for it rely on that. In the Rust interface, where heartbeats are on unless one says otherwise,
+/// peers of 3.0 need not know of them.
+#[test]
+fn a_silent_peer_of_3_0_is_dropped_as_libzmq_does_and_spared_otherwise() {
+    let _watchdog = watchdog();
+    for profile in [Profile::Libzmq, Profile::Safe] {
+        let context = Context::new(profile);
+        let socket = socket_with(&context, SocketType::Dealer, |o| {
+            o.heartbeat_ivl = Some(Duration::from_millis(30));
+            o.heartbeat_timeout = Some(Duration::from_millis(60));
+        });
+        let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
+        let mut peer = older_peer(&endpoint);
+        if profile == Profile::Libzmq {
+            let (flags, ping) = peer.read_frame().unwrap();
+            assert_eq!((flags, &ping[..5]), (COMMAND, &b"\x04PING"[..]));
+            peer.read_to_end();
+            continue;
+        }
+        // A peer that does get PINGs is lost meanwhile.
+        let monitor = socket.monitor().unwrap();
+        let newer = RawPeer::connect(&endpoint, "DEALER");
+        event(&monitor, |kind| matches!(kind, EventKind::Disconnected { .. }));
+        drop(newer);
+        peer.message(&["still here"]);
+        expect(&socket, &["still here"]);
+    }
 }
 
 // RFC 37 §Connection Heartbeating: a peer SHOULD treat any incoming traffic (not just a PONG
@@ -264,9 +308,67 @@ fn a_peer_of_a_later_version_is_welcome() {
     let mut later = greeting();
     later[1..9].copy_from_slice(b"whatever");
     later[10..12].copy_from_slice(&[4, 7]);
-    std::io::Write::write_all(&mut stream, &later).unwrap();
+    stream.write_all(&later).unwrap();
     let mut octets = frame(COMMAND, b"\x05READY\x0bSocket-Type\0\0\0\x04PUSH");
     octets.extend_from_slice(&frame(0, b"from the future"));
-    std::io::Write::write_all(&mut stream, &octets).unwrap();
+    stream.write_all(&octets).unwrap();
     expect(&pull, &["from the future"]);
+}
+
+/// `zmq_setsockopt(3)`, ZMQ_RECONNECT_STOP: for connections to what is no ZeroMQ socket, which says
+/// nothing, or hangs up. Only what broke the protocol ended the attempts.
+#[test]
+fn a_handshake_that_fails_in_any_way_ends_the_attempts_if_the_option_says_so() {
+    let _watchdog = watchdog();
+    let context = context();
+    for answer in [None, Some(&b""[..]), Some(b"220 a mail server\r\n")] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = socket_with(&context, SocketType::Dealer, |o| {
+            o.handshake_ivl = Some(Duration::from_millis(50));
+            o.reconnect_ivl = Some(Duration::from_millis(1));
+            o.reconnect_stop.handshake_failed = true;
+        });
+        socket.connect(&local(&listener)).unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
+        let held = answer.map_or(Some(stream.try_clone().unwrap()), |answer| {
+            stream.write_all(answer).unwrap();
+            None
+        });
+        drop(stream);
+        wait_until(|| socket.snapshot().peers.is_empty());
+        drop(held);
+        // Somebody who comes now comes first.
+        let mine = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (_, from) = listener.accept().unwrap();
+        assert_eq!(from, mine.local_addr().unwrap(), "another attempt was made");
+    }
+}
+
+/// ZMQ_RECONNECT_STOP_AFTER_DISCONNECT is about `zmq_disconnect(3)` in C, about any loss in Rust.
+#[test]
+fn a_loss_ends_the_attempts_in_rust_and_a_disconnect_in_c() {
+    let _watchdog = watchdog();
+    for profile in [Profile::Libzmq, Profile::Safe] {
+        let context = Context::new(profile);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = socket_with(&context, SocketType::Dealer, |o| {
+            o.linger = None;
+            o.reconnect_ivl = Some(Duration::from_millis(1));
+            o.reconnect_stop.after_disconnect = true;
+        });
+        socket.connect(&local(&listener)).unwrap();
+        drop(RawPeer::accept(&listener, "DEALER"));
+        if profile == Profile::Safe {
+            wait_until(|| socket.snapshot().peers.is_empty());
+            continue;
+        }
+        let peer = RawPeer::accept(&listener, "DEALER");
+        // More than the kernel takes, so that something lingers.
+        let big = vec![7; 64 << 20];
+        try_send(&socket, &[big]).unwrap();
+        socket.disconnect(&local(&listener)).unwrap();
+        drop(peer);
+        wait_until(|| socket.snapshot().peers.is_empty());
+        configure(&socket, |o| o.linger = Some(Duration::ZERO));
+    }
 }

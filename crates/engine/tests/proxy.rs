@@ -449,3 +449,24 @@ fn sockets_that_cannot_do_what_is_asked_are_refused() {
     let twice = Proxy::new(&pull, &push).unwrap().capture(&push).unwrap_err();
     assert_eq!(twice.errno(), libc::EEXIST);
 }
+
+#[test]
+fn a_rep_is_joined_with_itself_and_sends_back_whole_messages() {
+    let _watchdog = watchdog();
+    for transport in transports() {
+        let context = context();
+        let rep = context.socket(SocketType::Rep).unwrap();
+        let endpoint = rep.bind(&transport).unwrap();
+        let proxy = Proxy::new(&rep, &rep).unwrap();
+        let handle = proxy.handle();
+        let thread = thread::spawn(move || proxy.run());
+        let req = context.socket(SocketType::Req).unwrap();
+        req.connect(&endpoint).unwrap();
+        for round in ["one", "two"] {
+            send(&req, &[round, "and more"]);
+            expect(&req, &[round, "and more"]);
+        }
+        handle.terminate();
+        assert_eq!(thread.join().unwrap().unwrap(), ProxyEnd::Terminated);
+    }
+}

@@ -167,7 +167,8 @@ fn a_raw_router_speaks_plain_tcp_too() {
     let endpoint = router.bind("tcp://127.0.0.1:*").unwrap();
     let mut client = mute(&endpoint);
     client.write_all(b"ping").unwrap();
-    // No message tells of the connection: the first one is what it sent.
+    // As of a STREAM, an empty message tells of the connection.
+    assert_eq!(recv(&router)[1], b"");
     let request = recv(&router);
     assert_eq!(request[1], b"ping");
     let id = &request[0];

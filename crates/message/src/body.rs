@@ -124,6 +124,32 @@ impl Body {
         self.init = self.init.max(self.len);
     }
 
+    /// Lets `read` write the next bytes, at most `most` of them, where they belong, and counts what
+    /// it returns: the bytes that it has written, from the first on. Saves clearing them before.
+    /// The payload must not be complete.
+    ///
+    /// Errors: [`OutOfMemory`], without a call of `read`; inside, what `read` says.
+    pub fn receive<E>(
+        &mut self,
+        most: usize,
+        read: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<&mut [u8], E>,
+    ) -> Result<Result<usize, E>, OutOfMemory> {
+        let spare = self.spare_uninit()?;
+        let room = spare.len().min(most);
+        let start = spare.as_ptr();
+        let written = match read(&mut spare[..room]) {
+            Ok(written) => written,
+            Err(error) => return Ok(Err(error)),
+        };
+        let n = written.len();
+        // Bytes of elsewhere would say nothing of ours.
+        assert!(n == 0 || (n <= room && written.as_ptr().cast() == start), "other bytes were read");
+        // SAFETY: `spare_uninit` gave `room` bytes or more, of which the first `n` are behind a
+        // slice of bytes and so were written.
+        unsafe { self.advance_init(n) };
+        Ok(Ok(n))
+    }
+
     /// The payload as a message, without copying; the body itself if bytes are missing.
     pub fn finish(self) -> Result<Msg, Self> {
         if !self.is_complete() {
@@ -268,6 +294,48 @@ mod tests {
     fn bytes_beyond_the_declared_length_are_ignored() {
         let body = Body::try_new(3, b"abcdef").unwrap();
         assert_eq!(body.finish().unwrap(), "abc");
+    }
+
+    #[test]
+    fn what_a_reader_has_written_counts_and_nothing_else() {
+        let bytes = pattern(100_000);
+        let mut body = Body::try_new(100_000, &[]).unwrap();
+        while !body.is_complete() {
+            let at = body.received();
+            let received = body.receive(7_000, |spare| {
+                let n = spare.len().min(5_000);
+                assert!(spare.len() <= 7_000);
+                Ok::<_, ()>(spare[..n].write_copy_of_slice_of(&bytes[at..at + n]))
+            });
+            assert!(received.unwrap().unwrap() > 0);
+            let refused = body.receive(1, |_| if at == 0 { Err("refused") } else { Ok(&mut []) });
+            assert_eq!(refused.unwrap(), if at == 0 { Err("refused") } else { Ok(0) });
+        }
+        assert_eq!(body.finish().unwrap(), bytes);
+    }
+
+    /// What `MaybeUninit::write_copy_of_slice` does in later versions of the language.
+    trait WriteCopy {
+        fn write_copy_of_slice_of(&mut self, bytes: &[u8]) -> &mut [u8];
+    }
+
+    impl WriteCopy for [MaybeUninit<u8>] {
+        fn write_copy_of_slice_of(&mut self, bytes: &[u8]) -> &mut [u8] {
+            assert_eq!(self.len(), bytes.len());
+            for (place, byte) in self.iter_mut().zip(bytes) {
+                place.write(*byte);
+            }
+            // SAFETY: every byte was written just now.
+            unsafe { slice::from_raw_parts_mut(self.as_mut_ptr().cast(), self.len()) }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "other bytes were read")]
+    fn bytes_of_elsewhere_do_not_count() {
+        let mut body = Body::try_new(10, &[]).unwrap();
+        let elsewhere = Box::leak(Box::new([1]));
+        let _ = body.receive(10, |_| Ok::<_, ()>(&mut elsewhere[..]));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What can go wrong when a payload is made: memory ran out, or the size cannot exist here.
+//! What can go wrong when a payload or a group is made: memory ran out, or it cannot exist here.
 //! Plain values without owned data; any thread may hold them.
 
 use std::error::Error;
@@ -30,6 +30,32 @@ impl fmt::Display for OutOfMemory {
 }
 
 impl Error for OutOfMemory {}
+
+/// Why a message did not get a group. RFC 48 §Group. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupError {
+    /// It has this many bytes, more than [`GROUP_MAX`](crate::GROUP_MAX).
+    TooLong(usize),
+    /// It has a zero byte in it.
+    HasZero,
+    /// The allocator refused memory for it.
+    Memory(OutOfMemory),
+}
+
+impl fmt::Display for GroupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong(bytes) => {
+                write!(f, "a group of {bytes} bytes, more than {}", crate::GROUP_MAX)
+            }
+            Self::HasZero => f.write_str("a group with a zero byte"),
+            Self::Memory(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for GroupError {}
 
 /// Why a [`Body`](crate::Body) could not be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,9 @@
 /// of tags. Payloads up to this length never allocate.
 pub const INLINE_MAX: usize = 40;
 
+/// The longest group of a [`Msg`](crate::Msg), in bytes. RFC 48 §Group.
+pub const GROUP_MAX: usize = 255;
+
 /// The capacity, in bytes, of the read slabs that the process-wide pool keeps.
 ///
 /// One read of this size empties a full socket buffer of a fast loopback stream; larger slabs
@@ -17,6 +20,17 @@ pub const SLAB_BYTES: usize = 256 * 1024;
 ///
 /// Upper bound of the memory held by the pool: `SLAB_POOL_MAX * SLAB_BYTES`, 4 MiB.
 pub const SLAB_POOL_MAX: usize = 16;
+
+/// The size, in bytes, of the slabs that each thread cuts payloads of medium length from.
+pub(crate) const BUMP_BYTES: usize = 64 * 1024;
+
+/// The largest piece of such a slab, in bytes, with its header: beyond it the general allocator
+/// costs little beside filling the payload.
+pub(crate) const BUMP_PIECE_MAX: usize = 2048 + 16;
+
+/// How many such slabs that nobody uses the process keeps: 4 MiB, which is what two queues of a
+/// thousand messages of a kilobyte hold.
+pub(crate) const BUMP_POOL_MAX: usize = 64;
 
 /// The memory, in bytes, that a [`Body`](crate::Body) may hold beyond twice what was received.
 pub const BODY_SLACK_BYTES: usize = 64 * 1024;

@@ -138,6 +138,14 @@ impl Message {
         }
     }
 
+    /// Takes the parts behind the first `len` off.
+    #[inline]
+    pub fn truncate(&mut self, len: usize) {
+        while self.len() > len {
+            self.pop();
+        }
+    }
+
     /// Takes all parts off. Keeps allocated room.
     pub fn clear(&mut self) {
         match &mut self.parts {

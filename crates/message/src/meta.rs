@@ -6,10 +6,13 @@
 //! at the drop of a message that carries its own reference.
 
 use std::borrow::Cow;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::ops::Deref;
 use std::ptr::NonNull;
+use std::sync::{Arc, OnceLock};
 
+use crate::delivery::Delivery;
 use crate::limits::REFS_BATCH;
 use crate::msg::Msg;
 use crate::refs::Refs;
@@ -48,6 +51,9 @@ pub struct Meta {
     pub properties: Vec<(String, Vec<u8>)>,
     /// The descriptor of the connection, -1 if it has none. It may be closed, or reused, by now.
     pub source_fd: i32,
+    /// The message's place in the log of a durable sender, if it came from one or to a durable
+    /// socket. Properties `Oxmq-Log`, `Oxmq-Epoch`, `Oxmq-Offset` and `Oxmq-Attempt`.
+    pub delivery: Option<Arc<Delivery>>,
 }
 
 impl Meta {
@@ -65,7 +71,7 @@ impl Meta {
         } else if text("User-Id") {
             self.user_id.as_ref().map(String::as_bytes)
         } else {
-            None
+            self.delivery.as_ref().and_then(|delivery| delivery.property(name))
         };
         known.or_else(|| {
             let mut all = self.properties.iter();
@@ -83,6 +89,7 @@ impl Default for Meta {
             user_id: None,
             properties: Vec::new(),
             source_fd: -1,
+            delivery: None,
         }
     }
 }
@@ -91,6 +98,42 @@ impl Default for Meta {
 pub(crate) struct SharedMeta {
     refs: Refs,
     pub(crate) meta: Meta,
+    /// Copies of values that C asked for.
+    c_values: CValues,
+}
+
+impl SharedMeta {
+    /// See [`Msg::c_property`].
+    pub(crate) fn c_property(&self, name: &str) -> Option<&CStr> {
+        let value = self.meta.property(name)?;
+        Some(self.c_values.find_or_add(value))
+    }
+}
+
+/// C strings of values, each made when it is first asked for. Only values of the connection get
+/// here, so there are no more than those.
+#[derive(Default)]
+struct CValues {
+    first: OnceLock<CValue>,
+}
+
+struct CValue {
+    value: CString,
+    next: OnceLock<Box<CValue>>,
+}
+
+impl CValues {
+    fn find_or_add(&self, value: &[u8]) -> &CStr {
+        let end = value.iter().position(|&byte| byte == 0).unwrap_or(value.len());
+        let value = &value[..end];
+        let make =
+            || CValue { value: CString::new(value).unwrap_or_default(), next: OnceLock::new() };
+        let mut at = self.first.get_or_init(make);
+        while at.value.as_bytes() != value {
+            at = at.next.get_or_init(|| Box::new(make()));
+        }
+        &at.value
+    }
 }
 
 /// Takes one reference.
@@ -145,7 +188,7 @@ unsafe impl Sync for MetaHandle {}
 impl MetaHandle {
     /// Makes the handle of a connection. One allocation.
     pub fn new(meta: Meta) -> Self {
-        let shared = Box::new(SharedMeta { refs: Refs::one(), meta });
+        let shared = Box::new(SharedMeta { refs: Refs::one(), meta, c_values: CValues::default() });
         Self { shared: NonNull::from(Box::leak(shared)), held: 1 }
     }
 
@@ -165,6 +208,12 @@ impl MetaHandle {
     /// Whether both handles stand for the same connection's metadata.
     pub fn is_same(&self, other: &Self) -> bool {
         self.shared == other.shared
+    }
+
+    /// The metadata itself, for comparing.
+    #[inline]
+    pub(crate) const fn shared(&self) -> NonNull<SharedMeta> {
+        self.shared
     }
 
     /// Hands out one reference; whoever gets the pointer has to release it.

@@ -2,15 +2,18 @@
 //! `Msg` belongs to whoever has it; payloads are shared between clones on any threads and are
 //! written only by a sole holder.
 //!
-//! The memory of a `Msg` is meant to be the memory of C's `zmq_msg_t`: it may be moved by copying
-//! 64 bytes, has no invalid-value niches, and all zeroes is an empty message.
+//! The memory of a `Msg` is the memory of C's `zmq_msg_t`: it may be moved by copying 64 bytes, and
+//! [`Msg::is_valid`] tells one that C closed, or never made, by the byte of its kind.
 
 mod convert;
+mod group;
+mod hands;
+mod refill;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
 use std::alloc::handle_alloc_error;
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -21,6 +24,7 @@ use crate::heap::{self, Fill, Heap};
 use crate::limits::INLINE_MAX;
 use crate::meta::{self, Meta, SharedMeta};
 use crate::owner::{self, FreeFn, Owner, UserBuffer};
+use crate::returns;
 use crate::slab::{self, SlabBlock};
 
 /// One message part: a payload of bytes with its flags and its origin.
@@ -47,7 +51,8 @@ pub struct Msg {
     data: Data,
     /// The message's own reference to its metadata, or null.
     meta: *const SharedMeta,
-    delivery_id: u64,
+    /// `flags` says which member is in use.
+    label: Label,
     routing_id: u32,
     /// A value of [`Kind`]; says which member of `data` is in use and who owns it.
     kind: u8,
@@ -63,6 +68,18 @@ union Data {
     inline: [MaybeUninit<u8>; INLINE_MAX],
     /// For every other kind.
     remote: Remote,
+}
+
+/// What a socket keeps with a message: on a durable one its number, on RADIO and DISH its group.
+#[derive(Clone, Copy)]
+#[repr(C)]
+union Label {
+    /// Without `SHORT_GROUP` and `LONG_GROUP`.
+    delivery_id: u64,
+    /// With `SHORT_GROUP`: the group and a closing zero byte.
+    short: [u8; 8],
+    /// With `LONG_GROUP`: one reference to a block that holds the group and a closing zero byte.
+    long: *mut Heap,
 }
 
 /// A payload outside the message.
@@ -81,17 +98,17 @@ struct Remote {
 #[repr(u8)]
 pub enum Kind {
     /// Inside the message.
-    Inline = 0,
+    Inline = 0xA1,
     /// In one allocation with its count.
-    Heap = 1,
+    Heap = 0xA2,
     /// In a read slab, beside other messages of the same connection.
-    Slice = 2,
+    Slice = 0xA3,
     /// In memory that is never freed.
-    Static = 3,
+    Static = 0xA4,
     /// In a user's buffer or in a value that lends its bytes.
-    Owner = 4,
+    Owner = 0xA5,
     /// In a `Vec<u8>` that was taken over.
-    Vec = 5,
+    Vec = 0xA6,
 }
 
 const INLINE: u8 = Kind::Inline as u8;
@@ -100,13 +117,22 @@ const SLICE: u8 = Kind::Slice as u8;
 const STATIC: u8 = Kind::Static as u8;
 const OWNER: u8 = Kind::Owner as u8;
 const VEC: u8 = Kind::Vec as u8;
+/// The kind of what was a message; no [`Kind`] has it, nor have zeroes.
+const CLOSED: u8 = 0xDE;
 
 const MORE: u8 = 1;
 const COMMAND: u8 = 2;
+const SHORT_GROUP: u8 = 4;
+const LONG_GROUP: u8 = 8;
+/// In the library's hands: see `returns`.
+const HANDED_OVER: u8 = 16;
 
 const _: () = assert!(size_of::<Msg>() == 64);
 const _: () = assert!(align_of::<Msg>() == 8);
+// `drop` looks at both in one comparison.
+const _: () = assert!(INLINE & LONG_GROUP == 0);
 const _: () = assert!(size_of::<Data>() == INLINE_MAX);
+const _: () = assert!(size_of::<Label>() == 8);
 // `copy_small` moves 64 bytes at most.
 const _: () = assert!(INLINE_MAX <= 64);
 
@@ -125,7 +151,7 @@ impl Msg {
         Self {
             data: Data { inline: [MaybeUninit::uninit(); INLINE_MAX] },
             meta: ptr::null(),
-            delivery_id: 0,
+            label: Label { delivery_id: 0 },
             routing_id: 0,
             kind: INLINE,
             flags: 0,
@@ -150,7 +176,7 @@ impl Msg {
         if bytes.len() <= INLINE_MAX {
             return Ok(Self::inline(bytes));
         }
-        let block = heap::try_alloc(bytes.len(), Fill::Uninit)?;
+        let block = heap::try_alloc_fixed(bytes.len(), Fill::Uninit)?;
         // SAFETY: the new block has room for `bytes`, which cannot overlap it; afterwards its
         // payload is initialised and its one reference passes to the message.
         unsafe {
@@ -166,7 +192,7 @@ impl Msg {
         if len <= INLINE_MAX {
             return Ok(Self::inline(&[0; INLINE_MAX][..len]));
         }
-        let block = heap::try_alloc(len, Fill::Zero)?;
+        let block = heap::try_alloc_fixed(len, Fill::Zero)?;
         // SAFETY: the new block has `len` payload bytes, all zero, and its reference passes on.
         Ok(unsafe { Self::from_heap(block, len) })
     }
@@ -182,7 +208,7 @@ impl Msg {
         if len <= INLINE_MAX {
             return Self::try_with_size(len);
         }
-        let block = heap::try_alloc(len, Fill::Uninit)?;
+        let block = heap::try_alloc_fixed(len, Fill::Uninit)?;
         // SAFETY: the new block has `len` payload bytes, its reference passes on, and the caller
         // promises to write the bytes before they are read.
         Ok(unsafe { Self::from_heap(block, len) })
@@ -201,7 +227,8 @@ impl Msg {
     /// A message over a buffer of the caller, which `free` gives back.
     ///
     /// `free` is called with `data` and `hint` exactly once, when the last clone of the message is
-    /// dropped, on the thread that drops it. Without a function the buffer is never given back.
+    /// dropped, on the thread that drops it. It may use any socket: none is locked then. Without a
+    /// function the buffer is never given back.
     /// Allocates a count of a few words.
     ///
     /// Errors: [`OutOfMemory`]; `free` is not called then and the buffer stays the caller's.
@@ -324,10 +351,12 @@ impl Msg {
         self.routing_id = routing_id;
     }
 
-    /// Sets the number under which a durable socket accounts for the message; zero is none.
+    /// Sets the number under which a durable socket accounts for the message; zero is none. It
+    /// takes the place of a group.
     #[inline]
-    pub const fn set_delivery_id(&mut self, delivery_id: u64) {
-        self.delivery_id = delivery_id;
+    pub fn set_delivery_id(&mut self, delivery_id: u64) {
+        self.clear_group();
+        self.label.delivery_id = delivery_id;
     }
 
     /// Payload length in bytes.
@@ -380,6 +409,7 @@ impl Msg {
         }
         let mut this = ManuallyDrop::new(self);
         this.drop_meta();
+        this.clear_group();
         // SAFETY: the kind says that the block was made for a `Vec<u8>`; this message held the last
         // reference and is not dropped.
         let mut vec = unsafe { owner::take::<Vec<u8>>(this.owner()) };
@@ -408,7 +438,11 @@ impl Msg {
     /// The number under which a durable socket accounts for the message; zero is none.
     #[inline]
     pub const fn delivery_id(&self) -> u64 {
-        self.delivery_id
+        if self.flags & (SHORT_GROUP | LONG_GROUP) != 0 {
+            return 0;
+        }
+        // SAFETY: without a group, `delivery_id` is in use; any bytes are a number.
+        unsafe { self.label.delivery_id }
     }
 
     /// What is known about the connection the message came from; `None` for a message that did not
@@ -437,6 +471,40 @@ impl Msg {
     #[inline]
     pub fn is_writable(&self) -> bool {
         self.kind == INLINE || (matches!(self.kind, HEAP | VEC) && !self.is_shared())
+    }
+
+    /// Whether the 64 bytes at `msg` are a message, as far as the byte of its kind tells: neither
+    /// closed nor, but by chance, something else.
+    ///
+    /// # Safety
+    /// 64 bytes are readable at `msg`, which is aligned.
+    #[inline]
+    pub const unsafe fn is_valid(msg: *const Self) -> bool {
+        // SAFETY: the caller's promise; any byte is a `u8`.
+        let kind = unsafe { (&raw const (*msg).kind).read() };
+        matches!(kind, INLINE..=VEC)
+    }
+
+    /// Ends a message that stays in the caller's memory, which is not valid from then on. For the
+    /// C interface.
+    ///
+    /// # Safety
+    /// `msg` points to a message, which the caller uses no more and whose destructor does not run.
+    #[inline]
+    pub unsafe fn close(msg: *mut Self) {
+        // SAFETY: a message is moved out; what stays is marked and has no destructor to run.
+        unsafe {
+            let ended = ptr::read(msg);
+            (&raw mut (*msg).kind).write(CLOSED);
+            drop(ended);
+        }
+    }
+
+    /// A property of the connection the message came from as a C string, cut at its first zero
+    /// byte. It lives as long as any message of the connection. See [`Meta::property`].
+    pub fn c_property(&self, name: &str) -> Option<&CStr> {
+        // SAFETY: as in `meta`.
+        self.meta_ptr().and_then(|meta| unsafe { &*meta.as_ptr() }.c_property(name))
     }
 
     /// Where the payload lives.
@@ -470,7 +538,7 @@ impl Msg {
             drop(self.take());
         }
         self.drop_meta();
-        self.delivery_id = 0;
+        self.clear_group();
         self.routing_id = 0;
         self.flags = 0;
         self.put_inline(bytes);
@@ -580,16 +648,13 @@ impl Msg {
             unsafe { meta::acquire(meta) };
             own.meta = meta.as_ptr();
         }
-        own.copy_labels(self);
+        // The label moves over, with the reference that it may hold: `flags` says whether it does.
+        own.label = self.label;
+        own.routing_id = self.routing_id;
+        own.flags = self.flags & !HANDED_OVER;
+        self.flags &= HANDED_OVER;
         *self = own;
         Ok(())
-    }
-
-    #[inline]
-    const fn copy_labels(&mut self, from: &Self) {
-        self.delivery_id = from.delivery_id;
-        self.routing_id = from.routing_id;
-        self.flags = from.flags;
     }
 
     /// The counted block. Only for `HEAP`.
@@ -630,22 +695,21 @@ impl Msg {
     /// Gives up the references of a message that is about to end.
     fn release(&mut self) {
         self.drop_meta();
+        self.clear_group();
         match self.kind {
-            // SAFETY: the kind says what `owner` is; this message gives up its reference and, if it
-            // was the last, frees the block, which nobody can reach any more.
-            HEAP => unsafe {
-                let block = self.heap();
-                if block.as_ref().refs.release_mostly_sole(1) {
-                    heap::free(block);
-                }
-            },
+            // SAFETY: the kind says what `owner` is; this message gives up its reference.
+            HEAP => unsafe { heap::release(self.heap()) },
             // SAFETY: the message gives up its reference to the slab.
             SLICE => unsafe { slab::release(self.slab(), 1) },
-            // SAFETY: as for `HEAP`.
+            // SAFETY: the kind says what `owner` is; this message gives up its reference and, if it
+            // was the last, frees the block, which nobody can reach any more, now or soon.
             OWNER | VEC => unsafe {
                 let block = self.owner();
                 if block.as_ref().refs.release_mostly_sole(1) {
-                    owner::free(block);
+                    match self.flags & HANDED_OVER {
+                        0 => owner::free(block),
+                        _ => returns::postpone(block),
+                    }
                 }
             },
             _ => {}
@@ -656,7 +720,7 @@ impl Msg {
 impl Drop for Msg {
     #[inline]
     fn drop(&mut self) {
-        if self.kind != INLINE || !self.meta.is_null() {
+        if (self.kind | self.flags & LONG_GROUP) != INLINE || !self.meta.is_null() {
             self.release();
         }
     }
@@ -668,6 +732,7 @@ impl Clone for Msg {
     #[inline]
     fn clone(&self) -> Self {
         self.acquire_payload();
+        self.acquire_group();
         if let Some(meta) = NonNull::new(self.meta.cast_mut()) {
             // SAFETY: a non-null `meta` is a reference of this message.
             unsafe { meta::acquire(meta) };

@@ -1,8 +1,9 @@
 //! Payloads that live in somebody else's memory: a `Vec`, a user's buffer with a free function, any
 //! value that lends its bytes. A small block beside the payload holds the count and the owner; the
-//! last message to go drops the owner, on its own thread.
+//! last message to go drops the owner, on its own thread; `returns` says when.
 
 use std::alloc::{Layout, alloc, dealloc};
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::NonNull;
 
@@ -14,6 +15,8 @@ pub(crate) struct Owner {
     pub(crate) refs: Refs,
     /// Drops the owner and frees the block; made for the owner's type.
     free: unsafe fn(NonNull<Owner>),
+    /// The one behind it in a list of `returns`; written only after the last reference is gone.
+    pub(crate) next: Cell<Option<NonNull<Owner>>>,
 }
 
 #[repr(C)]
@@ -28,7 +31,7 @@ pub(crate) fn try_new<T>(owner: T) -> Result<NonNull<Owner>, T> {
     // SAFETY: the layout has a non-zero size, for it includes the count.
     let raw = unsafe { alloc(layout) };
     let Some(block) = NonNull::new(raw.cast::<Owning<T>>()) else { return Err(owner) };
-    let front = Owner { refs: Refs::one(), free: free_typed::<T> };
+    let front = Owner { refs: Refs::one(), free: free_typed::<T>, next: Cell::new(None) };
     // SAFETY: the allocation was made with the layout of the value written.
     unsafe { block.write(Owning { front, owner }) };
     Ok(block.cast())

@@ -123,20 +123,34 @@ impl Slab {
     }
 
     /// As [`slice`](Self::slice), in place of what `msg` was. Saves moving a small message, which
-    /// costs more than cutting it.
+    /// costs more than cutting it. A message that was cut from this slab before hands its
+    /// references on, so that a stream received into one place touches no count at all.
     ///
     /// # Panics
     /// If the range is not within the filled bytes; `msg` is unchanged then.
     #[inline]
     pub fn slice_into(&mut self, range: Range<usize>, msg: &mut Msg) {
         let start = range.start;
-        let bytes = &self.filled()[range];
-        let len = bytes.len();
+        let len = self.filled()[range].len();
         if len <= INLINE_MAX {
-            msg.set_inline(bytes);
-            if let Some(meta) = &mut self.meta {
-                meta.attach(msg);
+            // SAFETY: the range was just found to be within the filled bytes, which are written
+            // only in `try_rewind`.
+            let bytes = unsafe { slice::from_raw_parts(self.bytes().add(start), len) };
+            match &mut self.meta {
+                Some(meta) if msg.is_inline_with(meta.shared()) => msg.refill_inline(bytes),
+                Some(meta) => {
+                    msg.set_inline(bytes);
+                    meta.attach(msg);
+                }
+                None => msg.set_inline(bytes),
             }
+            return;
+        }
+        if msg.is_slice_of(self.block) {
+            // SAFETY: the message's reference to this very slab passes from the bytes it had to
+            // these, which are filled, and filled bytes are written again only in `try_rewind`,
+            // when no slice lives.
+            unsafe { msg.refill_slice(self.bytes().add(start), len) };
             return;
         }
         if self.held == 1 {

@@ -78,8 +78,24 @@ fn small_messages_never_allocate() {
 }
 
 #[test]
+fn messages_of_medium_length_are_cut_from_the_thread_s_slab() {
+    // The first one makes the slab.
+    drop(black_box(Msg::from(&[7; 41])));
+    let spent = allocations(|| {
+        for len in (41..=2048).step_by(100) {
+            let bytes = vec![7; len];
+            // Many more bytes than a slab has, all given back.
+            let many: Vec<Msg> = (0..10).map(|_| Msg::from(&bytes[..])).collect();
+            assert!(many.iter().all(|msg| msg.clone() == bytes));
+        }
+    });
+    // The two vectors of each round.
+    assert_eq!(spent, 2 * 21);
+}
+
+#[test]
 fn large_messages_allocate_once_however_many_clones() {
-    let bytes = [7; 1000];
+    let bytes = [7; 5000];
     let spent = allocations(|| {
         let msg = black_box(Msg::from(&bytes[..]));
         let clones = [(); 5].map(|()| msg.clone());

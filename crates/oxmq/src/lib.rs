@@ -1,5 +1,5 @@
 //! ZeroMQ's messaging patterns in Rust: sockets that carry whole messages between threads,
-//! processes and machines, over tcp, ipc and inproc, without a broker.
+//! processes and machines, over tcp, ipc, WebSockets and inproc, without a broker.
 //!
 //! ```
 //! use oxmq::{Context, Rep, Req};
@@ -27,6 +27,15 @@
 //! | pipeline | [`Push`], [`Pull`] | one worker gets it |
 //! | exclusive pair | [`Pair`] | the one peer gets it |
 //! | plain TCP | [`Stream`] | bytes to and from any program |
+//! | client and server | [`Client`], [`Server`] | one server gets it; back by number |
+//! | groups | [`Radio`], [`Dish`] | every member of the group gets it, over udp multicast too |
+//! | scatter and gather | [`Scatter`], [`Gather`] | one worker gets it |
+//! | equals | [`Peer`] | the peer of that number gets it |
+//! | channel | [`Channel`] | the one peer gets it |
+//! | plain UDP | [`Dgram`] | datagrams to and from any program |
+//!
+//! Messages of the five patterns from client and server to channel have a single part. libzmq has
+//! these types, and plain UDP, in its draft interface.
 //!
 //! What a type cannot do does not compile. [`AnySocket`] is for types known at run time only, and
 //! [`kind`] for code that is generic over them. [`Poller`] waits for several sockets, [`Proxy`]
@@ -64,6 +73,52 @@
 //! [`metadata`](Options::metadata). [`monitor`](Socket::monitor) tells what happens to
 //! connections, [`snapshot`](Socket::snapshot) how the queues stand.
 //!
+//! # Security
+//!
+//! Sockets speak to anybody unless they are told otherwise. With CURVE
+//! ([`curve_server`](Options::curve_server), [`curve_client`](Options::curve_client)) both ends
+//! know each other by their keys, and traffic is encrypted; with PLAIN
+//! ([`plain_server`](Options::plain_server)) the client shows a password in clear text. A server of
+//! either lets nobody in but those on an [`AllowList`], which can be changed while it runs, or whom
+//! a [`ZapHandler`] accepts. A refused client's calls fail with [`Error::Refused`]; the
+//! [`monitor`](Socket::monitor) tells of refusals on both sides. [`write_key_files`] and
+//! [`read_key_pair`] keep keys, in the form that other libraries have, too; `oxmq keygen` makes
+//! them.
+//!
+//! # Durability
+//!
+//! A socket with a name and a store ([`durable`](Options::durable)) outlives its process: what it
+//! has sent, and what it has received and not acknowledged, is on disk, and a socket of the same
+//! name goes on with it after a restart. [doc/durable.md] says what is guaranteed towards which
+//! peers.
+//!
+//! ```
+//! use oxmq::{Context, Pull, Push};
+//!
+//! let store = std::env::temp_dir().join(format!("oxmq-doc-{}", std::process::id()));
+//! let send = |context: &Context| -> oxmq::Result<Push> {
+//!     let push = Push::with_options(context, |o| o.durable("jobs", &store))?;
+//!     push.bind("ipc://@oxmq-doc-durable")?;
+//!     Ok(push)
+//! };
+//! // A process that ends before anybody takes what it sent...
+//! send(&Context::new())?.send("a job")?;
+//! // ... and the next one, which sends nothing.
+//! let context = Context::new();
+//! let push = send(&context)?;
+//! let pull = Pull::new(&context)?;
+//! pull.connect("ipc://@oxmq-doc-durable")?;
+//! assert_eq!(pull.recv()?, ["a job"]);
+//! # drop(push);
+//! # std::fs::remove_dir_all(&store)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Any socket given a directory ([`spill_dir`](Options::spill_dir)) keeps what does not fit in
+//! memory on disk.
+//!
+//! [doc/durable.md]: https://github.com/oxmq/oxmq/blob/main/doc/durable.md
+//!
 //! # Ending
 //!
 //! Dropping a socket closes it; what it had sent is still delivered, for 5 s by default
@@ -91,11 +146,14 @@
 
 mod context;
 mod error;
+pub mod journal;
 pub mod kind;
 mod options;
+mod peer_id;
 mod poller;
 mod proxy;
 mod routing_id;
+mod security;
 mod socket;
 mod subscription;
 
@@ -103,16 +161,27 @@ pub use context::{Context, ContextOptions};
 pub use error::{SendError, WrongType};
 pub use options::Options;
 #[doc(inline)]
-pub use oxmq_engine::options::{OptionError, OptionFault, SocketOptions};
+pub use oxmq_engine::GroupError;
+#[doc(inline)]
+pub use oxmq_engine::options::{
+    AckMode, DurableOptions, Keep, OptionError, OptionFault, SocketOptions, SyncPolicy,
+};
 #[doc(inline)]
 pub use oxmq_engine::{
-    Drops, Endpoints, Error, Event, EventKind, Interest, Message, Meta, Monitor, Msg, Notifier,
-    PeerSnapshot, PeerState, Peers, PollEvent, ProxyEnd, ProxyFlow, ProxyHandle, ProxyStatistics,
-    RawOption, Readiness, Result, SocketSnapshot, SocketType, Wait,
+    AllowList, CurveKeyPair, CurvePublicKey as PublicKey, CurveSecretKey as SecretKey, Delivery,
+    Drops, DurableStart, DurableStatus, Endpoints, Error, Event, EventKind, Interest, Message,
+    Meta, Monitor, Msg, Notifier, PeerSnapshot, PeerState, Peers, PollEvent, Position, ProxyEnd,
+    ProxyFlow, ProxyHandle, ProxyStatistics, RawOption, Readiness, Result, SocketSnapshot,
+    SocketType, Wait,
 };
+pub use peer_id::PeerId;
 pub use poller::Poller;
 pub use proxy::{Proxy, proxy};
 pub use routing_id::RoutingId;
+pub use security::{
+    KeyFileError, Verdict, ZapHandler, ZapQuestion, curve_keypair, public_key_from_z85,
+    public_key_to_z85, read_allow_list, read_key_pair, read_public_key, write_key_files,
+};
 pub use socket::Socket;
 pub use subscription::Subscription;
 
@@ -191,6 +260,94 @@ pub type Pull = Socket<kind::Pull>;
 /// Speaks plain TCP to peers that know nothing of ZeroMQ: bytes as they come, with the routing id
 /// of the connection. See [`recv_from`](Socket::recv_from) and [`send_to`](Socket::send_to).
 pub type Stream = Socket<kind::Stream>;
+
+/// Sends requests to its SERVER peers in turn and receives any number of replies, without
+/// lockstep. A message has a single part. Source: RFC 41.
+///
+/// ```
+/// use oxmq::{Client, Context, Error, Server};
+///
+/// let context = Context::new();
+/// let (server, client) = (Server::new(&context)?, Client::new(&context)?);
+/// client.connect(&server.bind("ipc://*")?)?;
+/// client.send("one part")?;
+/// assert_eq!(server.recv_peer()?.1, "one part");
+/// let refused = client.send(["two", "parts"]).unwrap_err();
+/// assert!(matches!(refused.error(), Error::InvalidMessage { .. }));
+/// # Ok::<(), Error>(())
+/// ```
+pub type Client = Socket<kind::Client>;
+
+/// Receives from its CLIENT peers, and sends to the one that it names by its number: see
+/// [`recv_peer`](Socket::recv_peer) and [`send_peer`](Socket::send_peer). A message has a single
+/// part. Source: RFC 41.
+pub type Server = Socket<kind::Server>;
+
+/// Sends to groups: see [`send_group`](Socket::send_group). Never blocks: a DISH whose queue is
+/// full misses the message. A message has a single part. Source: RFC 48.
+///
+/// ```compile_fail,E0599
+/// # let radio = oxmq::Radio::new(&oxmq::Context::new()).unwrap();
+/// radio.recv();
+/// ```
+pub type Radio = Socket<kind::Radio>;
+
+/// Receives what RADIO peers send to the groups that it has [joined](Socket::join), over udp too.
+/// [`Msg::group`] tells which. Source: RFC 48.
+///
+/// ```
+/// use oxmq::{Context, Dish, Radio};
+///
+/// let context = Context::new();
+/// let (radio, dish) = (Radio::new(&context)?, Dish::new(&context)?);
+/// radio.connect(&dish.bind("udp://127.0.0.1:*")?)?;
+/// dish.join("weather")?;
+/// radio.send_group("weather", "rain")?;
+/// assert_eq!(dish.recv()?, ["rain"]);
+/// # Ok::<(), oxmq::Error>(())
+/// ```
+pub type Dish = Socket<kind::Dish>;
+
+/// As [`Push`], with messages of a single part. Source: RFC 49.
+///
+/// ```
+/// use oxmq::{Context, Gather, Scatter};
+///
+/// let context = Context::new();
+/// let (gather, scatter) = (Gather::new(&context)?, Scatter::new(&context)?);
+/// scatter.connect(&gather.bind("tcp://127.0.0.1:*")?)?;
+/// scatter.send("work")?;
+/// assert_eq!(gather.recv()?, ["work"]);
+/// # Ok::<(), oxmq::Error>(())
+/// ```
+pub type Scatter = Socket<kind::Scatter>;
+
+/// As [`Pull`], with messages of a single part. Source: RFC 49.
+pub type Gather = Socket<kind::Gather>;
+
+/// Talks to any number of other PEER sockets, which it names by their numbers: see
+/// [`connect_peer`](Socket::connect_peer), [`recv_peer`](Socket::recv_peer) and
+/// [`send_peer`](Socket::send_peer). A message has a single part. Source: RFC 51.
+pub type Peer = Socket<kind::Peer>;
+
+/// As [`Pair`], with messages of a single part. Source: RFC 52.
+///
+/// ```
+/// use oxmq::{Channel, Context};
+///
+/// let context = Context::new();
+/// let (one, other) = (Channel::new(&context)?, Channel::new(&context)?);
+/// one.bind("inproc://channel")?;
+/// other.connect("inproc://channel")?;
+/// other.send("hello")?;
+/// assert_eq!(one.recv()?, ["hello"]);
+/// # Ok::<(), oxmq::Error>(())
+/// ```
+pub type Channel = Socket<kind::Channel>;
+
+/// Speaks plain UDP: datagrams with the address they come from or go to. See
+/// [`send_datagram`](Socket::send_datagram) and [`recv_datagram`](Socket::recv_datagram).
+pub type Dgram = Socket<kind::Dgram>;
 
 /// The sending half of a socket that was [split](Socket::split).
 pub type SendHalf<K> = Socket<kind::Sending<K>>;

@@ -5,6 +5,8 @@
 //! | [`spsc`] | the pipe's queue: one producer, one consumer, whole messages, exact mark |
 //! | [`waiters`] | who sleeps on a socket: a list of [`std::task::Waker`]s by interest |
 //! | [`parker`] | the face of a `Waker` for a thread that blocks |
+//! | [`fence`] | two fences of which one is free, for handshakes that one side makes often |
+//! | [`lock`] | what a call of a socket takes; cheap while nobody contends |
 //! | [`mailbox`] | commands from many threads to one owner |
 //!
 //! Nothing here knows messages, sockets or descriptors; everything is generic over the item.
@@ -25,6 +27,9 @@
 //! RUSTFLAGS="--cfg loom" cargo test -p oxmq-pipe --release --test 'loom_*'
 //! ```
 
+#[cfg(not(loom))]
+pub mod fence;
+pub mod lock;
 pub mod mailbox;
 pub mod parker;
 pub mod spsc;
@@ -36,6 +41,8 @@ pub use parker::token;
 #[cfg(loom)]
 pub use sync::fault;
 
+#[cfg(not(loom))]
+pub use lock::{Lock, LockGuard};
 pub use mailbox::Mailbox;
-pub use parker::Parker;
+pub use parker::{Parked, Parker};
 pub use waiters::{Interest, Ticket, Waiters};

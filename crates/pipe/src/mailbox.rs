@@ -70,6 +70,7 @@ impl<T> Mailbox<T> {
     ///
     /// A command that is being sent at this moment may be missed; its sender was then told to wake
     /// the owner.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.pending.load(Ordering::Acquire)

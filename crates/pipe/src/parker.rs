@@ -11,14 +11,29 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
-use std::thread::{self, Thread};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use crate::sync::Slept;
 use token::Token;
 
-/// What a waker holds: the token and the thread to unpark.
+/// The longest sleep at a time: one without a timeout would go on after a signal whose handler
+/// restarts system calls.
+const SLEEP_MAX: Duration = Duration::from_secs(3600);
+
+/// What a waker holds.
 struct Sleeper {
     token: Token,
-    thread: Thread,
+}
+
+/// How an interruptible park ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parked {
+    /// Woken; the wake-up is taken.
+    Woken,
+    /// The deadline passed.
+    TimedOut,
+    /// A signal was handled, and no wake-up was there.
+    Interrupted,
 }
 
 impl Wake for Sleeper {
@@ -28,7 +43,7 @@ impl Wake for Sleeper {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if self.token.signal() {
-            self.thread.unpark();
+            self.token.wake();
         }
     }
 }
@@ -53,7 +68,7 @@ thread_local! {
 pub struct Parker {
     sleeper: Arc<Sleeper>,
     waker: Waker,
-    /// The sleeper names the thread that made it, so the parker must stay there.
+    /// The sleeper goes back to the thread that made it, so the parker must stay there.
     stays: PhantomData<*const ()>,
 }
 
@@ -63,9 +78,7 @@ impl Parker {
     pub fn current() -> Self {
         // While the thread ends its locals are gone; then a token of its own will do.
         let idle = IDLE.try_with(Cell::take).ok().flatten();
-        let sleeper = idle.unwrap_or_else(|| {
-            Arc::new(Sleeper { token: Token::empty(), thread: thread::current() })
-        });
+        let sleeper = idle.unwrap_or_else(|| Arc::new(Sleeper { token: Token::empty() }));
         sleeper.token.give_up();
         let waker = Waker::from(Arc::clone(&sleeper));
         Self { sleeper, waker, stays: PhantomData }
@@ -77,12 +90,19 @@ impl Parker {
         &self.waker
     }
 
-    /// Blocks until woken, and takes the wake-up.
+    /// Whether a wake-up is there, to be taken by the next park; for a look before it. What was
+    /// done before the wake-up need not be visible yet.
+    #[must_use]
+    pub fn is_woken(&self) -> bool {
+        self.sleeper.token.is_woken()
+    }
+
+    /// Blocks until woken, and takes the wake-up. Signals of the system do not end it.
     ///
-    /// Spurious wake-ups of the system, and calls of [`Thread::unpark`] by others, are not seen.
+    /// Spurious wake-ups of the system are not seen.
     pub fn park(&self) {
         while !self.sleeper.token.begin() {
-            thread::park();
+            let _ = self.sleeper.token.sleep(SLEEP_MAX);
         }
     }
 
@@ -91,15 +111,33 @@ impl Parker {
     /// A deadline in the past only looks.
     #[must_use]
     pub fn park_until(&self, deadline: Instant) -> bool {
-        while !self.sleeper.token.begin() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                // A wake-up that came at the last moment counts.
-                return self.sleeper.token.give_up();
+        loop {
+            // Only the deadline and a wake-up end it.
+            match self.park_interruptible(Some(deadline)) {
+                Parked::Woken => return true,
+                Parked::TimedOut => return false,
+                Parked::Interrupted => {}
             }
-            thread::park_timeout(left);
         }
-        true
+    }
+
+    /// Blocks until woken, until the deadline if there is one, or until a signal was handled.
+    #[must_use]
+    pub fn park_interruptible(&self, deadline: Option<Instant>) -> Parked {
+        let token = &self.sleeper.token;
+        // A wake-up that came at the last moment counts.
+        let unless_woken = |parked| if token.give_up() { Parked::Woken } else { parked };
+        while !token.begin() {
+            let left = deadline
+                .map_or(SLEEP_MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return unless_woken(Parked::TimedOut);
+            }
+            if token.sleep(left.min(SLEEP_MAX)) == Slept::Interrupted {
+                return unless_woken(Parked::Interrupted);
+            }
+        }
+        Parked::Woken
     }
 }
 

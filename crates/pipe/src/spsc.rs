@@ -26,7 +26,10 @@
 //! # Cost
 //!
 //! Push is a slot write, publish one store with a fence and one load, pop a slot read,
-//! `message_consumed` one store with a fence and one load. Nothing allocates in a steady state.
+//! `message_consumed` one store and one load: the fence between them is the light one of a pair
+//! whose heavy one the sender makes when it is full. Nothing allocates in a steady state. For the
+//! receiver there is no such pair, since one that goes to sleep with every message, as in a round
+//! trip, would pay for the heavy fence each time.
 
 mod chunk;
 mod receiver;

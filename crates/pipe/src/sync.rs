@@ -3,6 +3,8 @@
 
 #[cfg(not(loom))]
 pub(crate) use real::*;
+#[cfg(not(loom))]
+pub use real::{heavy_fence, light_fence, prepare_fences};
 
 #[cfg(loom)]
 pub(crate) use model::*;
@@ -29,15 +31,67 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// Why a sleep ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slept {
+    /// A signal of the system was handled.
+    Interrupted,
+    /// Anything else: look at what was waited for.
+    Looking,
+}
+
 #[cfg(not(loom))]
 mod real {
-    pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use rustix::io::Errno;
+    use rustix::thread::{MembarrierCommand, Timespec, futex, membarrier};
+
+    use super::Slept;
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering,
+    };
     pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
 
     /// The full fence of the rule "say so, fence, look again".
     #[inline]
     pub(crate) fn fence() {
         std::sync::atomic::fence(Ordering::SeqCst);
+    }
+
+    /// The system makes every thread of the process pass a fence when one asks for it.
+    static ASYMMETRIC: AtomicBool = AtomicBool::new(false);
+
+    /// Asks the system for the heavy fence; until then the light one is a whole one.
+    pub fn prepare_fences() {
+        if !ASYMMETRIC.load(Ordering::Relaxed)
+            && membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok()
+        {
+            ASYMMETRIC.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// The side of the pair that runs often.
+    #[inline]
+    pub fn light_fence() {
+        if ASYMMETRIC.load(Ordering::Relaxed) {
+            std::sync::atomic::compiler_fence(Ordering::SeqCst);
+        } else {
+            fence();
+        }
+    }
+
+    /// The side of the pair that runs seldom: a system call. False if the system refuses it after
+    /// it had agreed (a filter of system calls): threads that are inside the light one just now do
+    /// without.
+    #[must_use = "without it the other side may have missed what was written"]
+    pub fn heavy_fence() -> bool {
+        let pass = || membarrier(MembarrierCommand::PrivateExpedited).is_ok();
+        let agree = || membarrier(MembarrierCommand::RegisterPrivateExpedited).is_ok();
+        // A forked child may have to ask anew.
+        let sure = pass() || (agree() && pass()) || !ASYMMETRIC.swap(false, Ordering::SeqCst);
+        fence();
+        sure
     }
 
     /// A `Release` store and a full fence before the next `SeqCst` load ([`super::take`]).
@@ -47,6 +101,28 @@ mod real {
     #[inline]
     pub(crate) fn store_then_fence(cell: &AtomicUsize, value: usize) {
         cell.store(value, Ordering::SeqCst);
+    }
+
+    /// Sleeps while the word has this value, until the timeout, a wake-up or a signal.
+    ///
+    /// With a timeout the system ends the sleep at a signal even if its handler was installed to
+    /// restart system calls: signal(7).
+    pub(crate) fn sleep_while(word: &AtomicU32, value: u32, timeout: Duration) -> Slept {
+        let timeout = Timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        };
+        match futex::wait(word, futex::Flags::PRIVATE, value, Some(&timeout)) {
+            Err(Errno::INTR) => Slept::Interrupted,
+            // Woken, timed out, or the word had another value.
+            _ => Slept::Looking,
+        }
+    }
+
+    /// Wakes the thread that sleeps on the word.
+    pub(crate) fn wake_sleeper(word: &AtomicU32) {
+        // It cannot fail on a word that lives.
+        let _ = futex::wake(word, futex::Flags::PRIVATE, 1);
     }
 
     /// Whether a test removed the second look; never outside a model.
@@ -80,7 +156,9 @@ mod real {
 #[cfg(loom)]
 mod model {
     pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+    pub(crate) use loom::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicUsize, Ordering,
+    };
     pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
 
     pub(crate) fn fence() {
@@ -89,11 +167,28 @@ mod model {
         }
     }
 
+    /// As two full fences, which is what the pair amounts to.
+    pub(crate) fn light_fence() {
+        fence();
+    }
+
+    pub(crate) fn heavy_fence() -> bool {
+        fence();
+        true
+    }
+
     // Loom knows `SeqCst` only as a fence, so the model spells the fence out.
     pub(crate) fn store_then_fence(cell: &AtomicUsize, value: usize) {
         cell.store(value, Ordering::Release);
         fence();
     }
+
+    pub(crate) fn sleep_while(_: &AtomicU32, _: u32, _: std::time::Duration) -> super::Slept {
+        loom::thread::yield_now();
+        super::Slept::Looking
+    }
+
+    pub(crate) fn wake_sleeper(_: &AtomicU32) {}
 
     pub(crate) fn recheck_removed() -> bool {
         fault::is(fault::Fault::NoRecheck)

@@ -106,25 +106,25 @@ impl<'a> Command<'a> {
     /// it.
     pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
-            Command::Ready(metadata) => frame(b"READY", &[metadata.as_bytes()], out),
+            Command::Ready(metadata) => command_frame(b"READY", &[metadata.as_bytes()], out),
             Command::Error { reason } => {
                 let reason = cut(reason, ERROR_REASON_BYTES_MAX);
-                frame(b"ERROR", &[&[reason.len().to_le_bytes()[0]], reason], out);
+                command_frame(b"ERROR", &[&[reason.len().to_le_bytes()[0]], reason], out);
             }
             // RFC 37 §The Publish-Subscribe Pattern: a SUB or XSUB peer SHALL send these.
-            Command::Subscribe(topic) => frame(b"SUBSCRIBE", &[topic], out),
-            Command::Cancel(topic) => frame(b"CANCEL", &[topic], out),
+            Command::Subscribe(topic) => command_frame(b"SUBSCRIBE", &[topic], out),
+            Command::Cancel(topic) => command_frame(b"CANCEL", &[topic], out),
             Command::Ping { ttl_deciseconds, context } => {
                 let context = cut(context, PING_CONTEXT_BYTES_MAX);
-                frame(b"PING", &[&ttl_deciseconds.to_be_bytes(), context], out);
+                command_frame(b"PING", &[&ttl_deciseconds.to_be_bytes(), context], out);
             }
             Command::Pong { context } => {
-                frame(b"PONG", &[cut(context, PING_CONTEXT_BYTES_MAX)], out);
+                command_frame(b"PONG", &[cut(context, PING_CONTEXT_BYTES_MAX)], out);
             }
-            Command::Join(group) => frame(b"JOIN", &[cut(group, GROUP_BYTES_MAX)], out),
-            Command::Leave(group) => frame(b"LEAVE", &[cut(group, GROUP_BYTES_MAX)], out),
+            Command::Join(group) => command_frame(b"JOIN", &[cut(group, GROUP_BYTES_MAX)], out),
+            Command::Leave(group) => command_frame(b"LEAVE", &[cut(group, GROUP_BYTES_MAX)], out),
             Command::Unknown { name, body } => {
-                frame(cut(name, COMMAND_NAME_BYTES_MAX), &[body], out);
+                command_frame(cut(name, COMMAND_NAME_BYTES_MAX), &[body], out);
             }
         }
     }
@@ -146,7 +146,7 @@ impl<'a> Command<'a> {
 }
 
 /// Splits a command body into its name and its data.
-fn split_name(body: &[u8]) -> Result<(&[u8], &[u8]), ProtocolError> {
+pub(crate) fn split_name(body: &[u8]) -> Result<(&[u8], &[u8]), ProtocolError> {
     let (&name_len, rest) = body.split_first().ok_or(ProtocolError::CommandNameEmpty)?;
     if name_len == 0 {
         return Err(ProtocolError::CommandNameEmpty);
@@ -162,7 +162,7 @@ fn split_name(body: &[u8]) -> Result<(&[u8], &[u8]), ProtocolError> {
     }
 }
 
-fn error_reason(data: &[u8]) -> Result<&[u8], ProtocolError> {
+pub(crate) fn error_reason(data: &[u8]) -> Result<&[u8], ProtocolError> {
     match data.split_first() {
         Some((&length, reason)) if reason.len() == usize::from(length) => Ok(reason),
         _ => Err(ProtocolError::ErrorReasonLength),
@@ -185,7 +185,7 @@ fn cut(field: &[u8], bytes_max: usize) -> &[u8] {
 }
 
 /// Appends a command frame: header, name with its size, then the parts of the data.
-fn frame(name: &[u8], parts: &[&[u8]], out: &mut Vec<u8>) {
+pub(crate) fn command_frame(name: &[u8], parts: &[&[u8]], out: &mut Vec<u8>) {
     let body_len = 1 + name.len() + parts.iter().map(|part| part.len()).sum::<usize>();
     let mut header = [0; FRAME_HEADER_MAX];
     // RFC 37 §Authentication and Confidentiality: a body up to 255 octets SHOULD use a short size

@@ -1,4 +1,4 @@
-//! The grammar of endpoints: `tcp://host:port`, `ipc://path`, `inproc://name`.
+//! The grammar of endpoints: `tcp://host:port`, `ipc://path`, `inproc://name` and the like.
 //!
 //! Parsing and printing only: nothing here resolves a name, lists interfaces or opens a file.
 //! Plain values that any thread may use.
@@ -7,12 +7,22 @@
 //! endpoint = "tcp://" [ host ":" port ";" ] host ":" port
 //!          | "ipc://" ( path | "*" | "@" name )
 //!          | "inproc://" name
-//! host     = "*" | IPv4 | "[" IPv6 [ "%" scope ] "]" | name of a host or an interface
+//!          | ( "ws" | "wss" ) "://" host ":" port [ "/" path ]
+//!          | "tipc://" TIPC address
+//!          | "udp://" [ host ";" ] host ":" port
+//!          | "vsock://" ( "*" | "@" | context id ) ":" port
+//! host     = "*" | IPv4 | "[" IPv4 "]" | "[" IPv6 [ "%" scope ] "]"
+//!          | name of a host or an interface
 //! port     = "*" | 0 to 65535, where 0 means the same as "*"
 //! ```
 //!
 //! An IPv6 address is read without brackets too, because everything before the last colon is the
 //! host; it is always printed with them.
+
+mod tipc;
+mod udp;
+mod vsock;
+mod ws;
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::fmt;
@@ -21,6 +31,11 @@ use std::str::FromStr;
 use crate::limits::{
     HOST_NAME_BYTES_MAX, INPROC_NAME_BYTES_MAX, IPC_PATH_BYTES_MAX, SCOPE_BYTES_MAX,
 };
+
+pub use tipc::{TipcEndpoint, TipcNode};
+pub use udp::UdpEndpoint;
+pub use vsock::{VsockCid, VsockEndpoint};
+pub use ws::WsEndpoint;
 
 /// Where a socket binds or connects.
 ///
@@ -42,6 +57,14 @@ pub enum Endpoint {
     Ipc(IpcEndpoint),
     /// A name within one context, 1 to 256 bytes.
     Inproc(String),
+    /// A WebSocket, with or without TLS.
+    Ws(WsEndpoint),
+    /// A TIPC name or port.
+    Tipc(TipcEndpoint),
+    /// An address between a virtual machine and its host.
+    Vsock(VsockEndpoint),
+    /// A UDP address, of one host or of a multicast group.
+    Udp(UdpEndpoint),
 }
 
 /// A TCP address, with the address to connect from if one is given.
@@ -108,7 +131,7 @@ pub enum IpcEndpoint {
 pub enum EndpointError {
     /// There is no `transport://` in front, or nothing before or behind it. `EINVAL`.
     NoTransport,
-    /// The transport is not one of tcp, ipc and inproc. `EPROTONOSUPPORT`.
+    /// The transport is not one that [`Endpoint`] has. `EPROTONOSUPPORT`.
     UnknownTransport,
     /// The address is not one of its transport. `EINVAL`.
     BadAddress(AddressFault),
@@ -138,6 +161,12 @@ pub enum AddressFault {
     EmptyName,
     /// A path or name holds a NUL.
     Nul,
+    /// A path of ws or wss holds something other than visible ASCII, or a `#`.
+    Path,
+    /// Not one of the forms of a TIPC address.
+    Tipc,
+    /// A vsock context id is not `*`, `@` or a number of 32 bits.
+    Cid,
 }
 
 impl Endpoint {
@@ -155,16 +184,31 @@ impl Endpoint {
             "tcp" => tcp(address).map(Endpoint::Tcp).map_err(EndpointError::BadAddress),
             "ipc" => ipc(address).map(Endpoint::Ipc),
             "inproc" => inproc(address).map(Endpoint::Inproc),
+            "ws" => WsEndpoint::parse(address, false).map(Endpoint::Ws),
+            "wss" => WsEndpoint::parse(address, true).map(Endpoint::Ws),
+            "udp" => {
+                UdpEndpoint::parse(address).map(Endpoint::Udp).map_err(EndpointError::BadAddress)
+            }
+            "tipc" => {
+                TipcEndpoint::parse(address).map(Endpoint::Tipc).map_err(EndpointError::BadAddress)
+            }
+            "vsock" => VsockEndpoint::parse(address)
+                .map(Endpoint::Vsock)
+                .map_err(EndpointError::BadAddress),
             _ => Err(EndpointError::UnknownTransport),
         }
     }
 
-    /// The transport's name: `tcp`, `ipc` or `inproc`.
+    /// The transport's name, such as `tcp`.
     pub const fn transport(&self) -> &'static str {
         match self {
             Endpoint::Tcp(_) => "tcp",
             Endpoint::Ipc(_) => "ipc",
             Endpoint::Inproc(_) => "inproc",
+            Endpoint::Ws(ws) => ws.transport(),
+            Endpoint::Tipc(_) => "tipc",
+            Endpoint::Vsock(_) => "vsock",
+            Endpoint::Udp(_) => "udp",
         }
     }
 }
@@ -218,7 +262,9 @@ fn host(text: &str) -> Result<Host, AddressFault> {
         return Ok(Host::Wildcard);
     }
     if let Some(inner) = text.strip_prefix('[') {
-        return ipv6(inner.strip_suffix(']').ok_or(AddressFault::Ipv6)?);
+        let inner = inner.strip_suffix(']').ok_or(AddressFault::Ipv6)?;
+        // libzmq takes brackets around either form of address.
+        return inner.parse().map(Host::V4).or_else(|_| ipv6(inner));
     }
     if let Ok(addr) = text.parse::<Ipv4Addr>() {
         return Ok(Host::V4(addr));
@@ -228,7 +274,9 @@ fn host(text: &str) -> Result<Host, AddressFault> {
     {
         return Ok(host);
     }
-    if text.is_empty() || text.len() > HOST_NAME_BYTES_MAX || !text.chars().all(is_name_char) {
+    // RFC 1123 §2.1: a name begins with a letter or a digit.
+    let bad = text.is_empty() || text.starts_with('-') || text.len() > HOST_NAME_BYTES_MAX;
+    if bad || !text.chars().all(is_name_char) {
         return Err(AddressFault::Host);
     }
     Ok(Host::Name(text.to_owned()))
@@ -288,6 +336,10 @@ impl fmt::Display for Endpoint {
             Endpoint::Tcp(tcp) => tcp.fmt(f),
             Endpoint::Ipc(ipc) => ipc.fmt(f),
             Endpoint::Inproc(name) => write!(f, "inproc://{name}"),
+            Endpoint::Udp(udp) => udp.fmt(f),
+            Endpoint::Ws(ws) => ws.fmt(f),
+            Endpoint::Tipc(tipc) => tipc.fmt(f),
+            Endpoint::Vsock(vsock) => vsock.fmt(f),
         }
     }
 }
@@ -343,7 +395,7 @@ impl fmt::Display for EndpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             EndpointError::NoTransport => f.write_str("not of the form transport://address"),
-            EndpointError::UnknownTransport => f.write_str("transport is not tcp, ipc or inproc"),
+            EndpointError::UnknownTransport => f.write_str("unknown transport"),
             EndpointError::BadAddress(fault) => write!(f, "bad address: {fault}"),
             EndpointError::NameTooLong { bytes, bytes_max } => {
                 write!(f, "name of {bytes} bytes, at most {bytes_max} permitted")
@@ -364,6 +416,9 @@ impl fmt::Display for AddressFault {
             AddressFault::Scope => "not an IPv6 scope",
             AddressFault::EmptyName => "empty abstract name",
             AddressFault::Nul => "NUL in the name",
+            AddressFault::Path => "path holds something other than visible ASCII",
+            AddressFault::Tipc => "not a TIPC address",
+            AddressFault::Cid => "context id is not *, @ or a number",
         })
     }
 }

@@ -6,8 +6,11 @@
 
 use std::fmt;
 
+use crate::entropy::EntropyError;
 use crate::limits;
 use crate::socket_type::SocketType;
+use crate::ws::{UpgradeFault, WsFault};
+use crate::zap::{ZapFault, ZapStatus};
 
 /// The peer broke the protocol; each fault has its own variant.
 ///
@@ -37,6 +40,31 @@ pub enum ProtocolError {
     },
     /// A message frame arrived before the handshake was complete.
     MessageInHandshake,
+    /// A HELLO has not the form that its mechanism gives it.
+    HelloMalformed,
+    /// A WELCOME has not the form that its mechanism gives it.
+    WelcomeMalformed,
+    /// An INITIATE has not the form that its mechanism gives it.
+    InitiateMalformed,
+    /// A READY has not the form that its mechanism gives it.
+    ReadyMalformed,
+    /// A MESSAGE has not the form that CURVE gives it.
+    MessageMalformed,
+    /// A short nonce is not greater than the one before it (RFC 26 §The HELLO Command).
+    NonceOutOfSequence,
+    /// A box was sealed with other keys or has been changed on its way (RFC 26).
+    BoxDoesNotOpen,
+    /// A public key is of small order, all zero among others, so it makes no secret.
+    WeakKey,
+    /// The cookie of an INITIATE is too old to be opened (RFC 26 §The WELCOME Command).
+    CookieExpired,
+    /// The vouch of an INITIATE is for another connection or another server (RFC 26 §The INITIATE
+    /// Command).
+    VouchInvalid,
+    /// Both ends say that they are the server.
+    RolesEqual,
+    /// The peer sent more than one command's octets before it was authenticated.
+    TooEarly,
     /// A command arrived that has no meaning in this state of the connection.
     UnexpectedCommand {
         /// The state the connection was in.
@@ -54,10 +82,20 @@ pub enum ProtocolError {
     PingContextTooLong,
     /// A PONG context is over 16 octets.
     PongContextTooLong,
+    /// A command of durable sockets has the wrong form.
+    DurableCommand {
+        /// Its name.
+        name: &'static str,
+    },
     /// A group name in JOIN or LEAVE is over 255 octets.
     GroupTooLong,
     /// A group name in JOIN or LEAVE holds a zero octet.
     GroupHasZero,
+    /// A frame with the MORE flag from a peer whose messages have a single part (RFC 49, 51, 52).
+    MultipartMessage,
+    /// A RADIO message that is not a group frame and a body frame (RFC 37 §The Radio-Dish
+    /// Pattern).
+    GroupFrameMissing,
     /// The reason in an ERROR command does not have the length it declares.
     ErrorReasonLength,
     /// The metadata of a READY command is not a valid dictionary.
@@ -70,6 +108,10 @@ pub enum ProtocolError {
     IdentityWithMore,
     /// The Resource property does not match its grammar (RFC 37 §The Resource Property).
     ResourceInvalid,
+    /// The framing of a WebSocket is broken.
+    WebSocket(WsFault),
+    /// The peer closed its WebSocket: no fault, but the end of the connection.
+    WebSocketClosed,
 }
 
 impl ProtocolError {
@@ -81,8 +123,13 @@ impl ProtocolError {
             | E::CommandWithMore
             | E::FrameTooLong { .. }
             | E::ZeroLengthFrame
+            | E::MultipartMessage
+            | E::GroupFrameMissing
+            | E::RolesEqual
             | E::IdentityWithMore => code::ZMTP_UNSPECIFIED,
-            E::MessageInHandshake | E::UnexpectedCommand { .. } => code::ZMTP_UNEXPECTED_COMMAND,
+            E::MessageInHandshake | E::TooEarly | E::UnexpectedCommand { .. } => {
+                code::ZMTP_UNEXPECTED_COMMAND
+            }
             E::HandshakeCommandTooLarge { .. }
             | E::CommandNameEmpty
             | E::CommandNameTruncated
@@ -90,9 +137,19 @@ impl ProtocolError {
             | E::PingTooShort
             | E::PingContextTooLong
             | E::PongContextTooLong
+            | E::DurableCommand { .. }
             | E::GroupTooLong
             | E::GroupHasZero => code::ZMTP_MALFORMED_COMMAND_UNSPECIFIED,
+            E::HelloMalformed => code::ZMTP_MALFORMED_COMMAND_HELLO,
+            E::WelcomeMalformed => code::ZMTP_MALFORMED_COMMAND_WELCOME,
+            E::InitiateMalformed => code::ZMTP_MALFORMED_COMMAND_INITIATE,
+            E::ReadyMalformed => code::ZMTP_MALFORMED_COMMAND_READY,
+            E::MessageMalformed => code::ZMTP_MALFORMED_COMMAND_MESSAGE,
+            E::NonceOutOfSequence => code::ZMTP_INVALID_SEQUENCE,
+            E::VouchInvalid => code::ZMTP_KEY_EXCHANGE,
+            E::BoxDoesNotOpen | E::WeakKey | E::CookieExpired => code::CRYPTOGRAPHIC,
             E::ErrorReasonLength => code::ZMTP_MALFORMED_COMMAND_ERROR,
+            E::WebSocket(_) | E::WebSocketClosed => code::WS_UNSPECIFIED,
             E::Metadata(_) | E::SocketTypeUnknown | E::RoutingIdTooLong | E::ResourceInvalid => {
                 code::ZMTP_INVALID_METADATA
             }
@@ -117,6 +174,18 @@ impl fmt::Display for ProtocolError {
                 limits::HANDSHAKE_COMMAND_BYTES_MAX
             ),
             E::MessageInHandshake => f.write_str("message frame during the handshake"),
+            E::HelloMalformed => f.write_str("malformed HELLO"),
+            E::WelcomeMalformed => f.write_str("malformed WELCOME"),
+            E::InitiateMalformed => f.write_str("malformed INITIATE"),
+            E::ReadyMalformed => f.write_str("malformed READY"),
+            E::MessageMalformed => f.write_str("malformed MESSAGE"),
+            E::NonceOutOfSequence => f.write_str("nonce not greater than the one before"),
+            E::BoxDoesNotOpen => f.write_str("a box does not open"),
+            E::WeakKey => f.write_str("a public key of small order"),
+            E::CookieExpired => f.write_str("the cookie is too old"),
+            E::VouchInvalid => f.write_str("the vouch is for another connection or server"),
+            E::RolesEqual => f.write_str("both ends are the server"),
+            E::TooEarly => f.write_str("more than one command before the authentication"),
             E::UnexpectedCommand { state } => write!(f, "unexpected command in state {state}"),
             E::CommandNameEmpty => f.write_str("command without a name"),
             E::CommandNameTruncated => f.write_str("command name longer than its frame"),
@@ -124,8 +193,15 @@ impl fmt::Display for ProtocolError {
             E::PingTooShort => f.write_str("PING body under 2 octets"),
             E::PingContextTooLong => f.write_str("PING context over 16 octets"),
             E::PongContextTooLong => f.write_str("PONG context over 16 octets"),
+            E::DurableCommand { name } => write!(f, "{name} command of the wrong form"),
             E::GroupTooLong => f.write_str("group name over 255 octets"),
             E::GroupHasZero => f.write_str("group name with a zero octet"),
+            E::MultipartMessage => {
+                f.write_str("MORE flag in a message of a socket type with single parts")
+            }
+            E::GroupFrameMissing => f.write_str("message that is not a group and a body"),
+            E::WebSocket(fault) => fault.fmt(f),
+            E::WebSocketClosed => f.write_str("WebSocket closed"),
             E::ErrorReasonLength => f.write_str("ERROR reason of another length than declared"),
             E::Metadata(fault) => write!(f, "metadata: {fault}"),
             E::SocketTypeUnknown => f.write_str("unknown socket type"),
@@ -207,6 +283,17 @@ pub enum HandshakeError {
         /// The peer's version, major and minor.
         theirs: (u8, u8),
     },
+    /// The ZAP handler denied the peer; it has been told with an ERROR command.
+    Denied {
+        /// What the handler said: 400 or 500.
+        status: ZapStatus,
+    },
+    /// The ZAP handler's reply does not follow RFC 27, so the peer may not come in.
+    Zap(ZapFault),
+    /// The upgrade to a WebSocket failed.
+    Upgrade(UpgradeFault),
+    /// There are no random octets for keys and nonces.
+    Entropy,
     /// Our caller went on feeding a handshake that had already ended.
     Ended,
 }
@@ -218,21 +305,22 @@ impl HandshakeError {
             HandshakeError::Protocol(fault) => Some(fault.zmq_code()),
             HandshakeError::IncompatibleSocketTypes { .. } => Some(code::ZMTP_INVALID_METADATA),
             HandshakeError::MechanismMismatch { .. } => Some(code::MECHANISM_MISMATCH),
+            HandshakeError::Zap(fault) => Some(fault.zmq_code()),
+            HandshakeError::Upgrade(_) => Some(code::WS_UNSPECIFIED),
             HandshakeError::Refused { .. }
+            | HandshakeError::Denied { .. }
+            | HandshakeError::Entropy
             | HandshakeError::VersionRefused { .. }
             | HandshakeError::Ended => None,
         }
     }
 
-    /// The ZAP status 300, 400 or 500 when the peer refused us with one (RFC 27).
-    pub fn zap_status(&self) -> Option<u16> {
+    /// The ZAP status: of the peer's handler when the peer refused us with one in its ERROR
+    /// command, of our own when it denied the peer (RFC 27).
+    pub fn zap_status(&self) -> Option<ZapStatus> {
         match self {
-            HandshakeError::Refused { reason } => match reason.as_str() {
-                "300" => Some(300),
-                "400" => Some(400),
-                "500" => Some(500),
-                _ => None,
-            },
+            HandshakeError::Refused { reason } => ZapStatus::from_digits(reason.as_bytes()),
+            HandshakeError::Denied { status } => Some(*status),
             _ => None,
         }
     }
@@ -252,6 +340,12 @@ impl fmt::Display for HandshakeError {
             HandshakeError::VersionRefused { theirs: (major, minor) } => {
                 write!(f, "peer speaks ZMTP {major}.{minor}, which this socket does not permit")
             }
+            HandshakeError::Denied { status } => {
+                write!(f, "the ZAP handler denied the peer: {}", status.code())
+            }
+            HandshakeError::Zap(fault) => fault.fmt(f),
+            HandshakeError::Upgrade(fault) => fault.fmt(f),
+            HandshakeError::Entropy => EntropyError.fmt(f),
             HandshakeError::Ended => f.write_str("the handshake has already ended"),
         }
     }
@@ -263,6 +357,18 @@ impl std::error::Error for HandshakeError {
             HandshakeError::Protocol(fault) => Some(fault),
             _ => None,
         }
+    }
+}
+
+impl From<EntropyError> for HandshakeError {
+    fn from(_: EntropyError) -> Self {
+        HandshakeError::Entropy
+    }
+}
+
+impl From<UpgradeFault> for HandshakeError {
+    fn from(fault: UpgradeFault) -> Self {
+        HandshakeError::Upgrade(fault)
     }
 }
 
@@ -286,6 +392,10 @@ pub enum ConfigError {
     NotApplicationProperty,
     /// The application properties do not make a valid dictionary.
     Metadata(MetadataFault),
+    /// A user name or a password is over 255 octets.
+    CredentialTooLong,
+    /// There are no random octets for the key of a WebSocket upgrade.
+    Entropy,
 }
 
 impl fmt::Display for ConfigError {
@@ -298,6 +408,8 @@ impl fmt::Display for ConfigError {
                 f.write_str("application property does not start with X-")
             }
             ConfigError::Metadata(fault) => write!(f, "metadata: {fault}"),
+            ConfigError::Entropy => EntropyError.fmt(f),
+            ConfigError::CredentialTooLong => f.write_str("user name or password over 255 octets"),
         }
     }
 }
@@ -334,4 +446,18 @@ pub mod code {
     pub const CRYPTOGRAPHIC: u32 = 0x1100_0001;
     /// The peers use different mechanisms.
     pub const MECHANISM_MISMATCH: u32 = 0x1100_0002;
+    /// A ZAP handler's fault without a closer description.
+    pub const ZAP_UNSPECIFIED: u32 = 0x2000_0000;
+    /// A ZAP reply of the wrong form.
+    pub const ZAP_MALFORMED_REPLY: u32 = 0x2000_0001;
+    /// A ZAP reply to another request.
+    pub const ZAP_BAD_REQUEST_ID: u32 = 0x2000_0002;
+    /// A ZAP reply of another version.
+    pub const ZAP_BAD_VERSION: u32 = 0x2000_0003;
+    /// A ZAP reply with an unknown status.
+    pub const ZAP_INVALID_STATUS_CODE: u32 = 0x2000_0004;
+    /// A ZAP reply with metadata that is not valid.
+    pub const ZAP_INVALID_METADATA: u32 = 0x2000_0005;
+    /// A WebSocket's upgrade or framing.
+    pub const WS_UNSPECIFIED: u32 = 0x3000_0000;
 }

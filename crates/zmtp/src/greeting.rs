@@ -19,7 +19,6 @@ const _: () = assert!(MECHANISM_AT + MECHANISM_BYTES == AS_SERVER_AT);
 /// header of an identity frame of that length.
 pub(crate) fn greeting(
     mechanism: &MechanismConfig,
-    as_server: bool,
     identity_len: Option<usize>,
 ) -> [u8; GREETING_BYTES] {
     let mut octets = [0; GREETING_BYTES];
@@ -33,7 +32,7 @@ pub(crate) fn greeting(
     octets[11] = VERSION.1;
     octets[MECHANISM_AT..AS_SERVER_AT].copy_from_slice(&mechanism.greeting_field());
     // RFC 37 §The NULL Security Mechanism: the as-server field MUST be zero under NULL.
-    octets[AS_SERVER_AT] = u8::from(as_server && mechanism.has_roles());
+    octets[AS_SERVER_AT] = u8::from(mechanism.is_server());
     octets
 }
 
@@ -51,6 +50,8 @@ pub(crate) struct PeerGreeting {
     pub(crate) version: (u8, u8),
     /// The mechanism field with its padding.
     pub(crate) mechanism: [u8; MECHANISM_BYTES],
+    /// Whether the peer says that it is the server of its mechanism.
+    pub(crate) as_server: bool,
 }
 
 impl PeerGreeting {
@@ -58,6 +59,10 @@ impl PeerGreeting {
     pub(crate) fn parse(octets: &[u8; GREETING_BYTES]) -> PeerGreeting {
         let mut mechanism = [0; MECHANISM_BYTES];
         mechanism.copy_from_slice(&octets[MECHANISM_AT..AS_SERVER_AT]);
-        PeerGreeting { version: (octets[10], octets[11]), mechanism }
+        PeerGreeting {
+            version: (octets[10], octets[11]),
+            mechanism,
+            as_server: octets[AS_SERVER_AT] == 1,
+        }
     }
 }

@@ -13,6 +13,10 @@
 //!       │ 3 and up: send the rest of our greeting
 //!       ▼                 mechanisms agree: start it
 //!   Greeting ────────────────────────────────────▶ Mechanism ── peer's metadata ──▶ done (3.x)
+//!                                                   │      ▲
+//!                                   ZAP must be asked      granted
+//!                                                   ▼      │
+//!                                                  Asking ─┴─ denied for now ──▶ Silent
 //!
 //!   any state ── fault, refusal, misfit ──▶ Ended;  done ──▶ Ended
 //! ```
@@ -21,20 +25,28 @@ mod config;
 mod established;
 
 pub use config::HandshakeConfig;
-pub use established::{Established, Progress, TrafficCodec};
+pub use established::{Established, Progress};
 
 use config::{IDENTITY, RESOURCE, SOCKET_TYPE, is_resource};
 
+use std::time::Instant;
+
+use zeroize::Zeroize;
+
+use crate::codec::TrafficCodec;
 use crate::command::Command;
+use crate::entropy::Entropy;
 use crate::error::{ConfigError, HandshakeError, ProtocolError};
 use crate::frame::{FRAME_HEADER_MAX, Framing, v1_length};
 use crate::greeting::{self, PeerGreeting, VERSION};
 use crate::limits::{
-    GREETING_BYTES, HANDSHAKE_COMMAND_BYTES_MAX, ROUTING_ID_BYTES_MAX, SIGNATURE_BYTES,
+    GREETING_BYTES, HANDSHAKE_COMMAND_BYTES_MAX, HANDSHAKE_INPUT_BYTES_MAX, ROUTING_ID_BYTES_MAX,
+    SIGNATURE_BYTES,
 };
-use crate::mechanism::{Mechanism, MechanismConfig, Step};
+use crate::mechanism::{Link, Mechanism, MechanismConfig, Step};
 use crate::metadata::Metadata;
 use crate::socket_type::SocketType;
+use crate::zap::{ZapRequest, ZapStatus, ZapVerdict};
 
 /// Highest version octet of a ZMTP 2.0 peer.
 ///
@@ -58,11 +70,19 @@ pub struct Handshake {
     greeting_sent: usize,
     /// Whether 1.0 and 2.0 peers are acceptable.
     downgrade: bool,
+    /// Whether the ZAP handler decides.
+    zap: bool,
+    entropy: Entropy,
     state: State,
     /// Received and not yet understood; shorter than `wanted` between calls.
     input: Vec<u8>,
     /// Octets of `input` that the state needs before it can move; never 0.
     wanted: usize,
+    /// Received while `Asking`; at most `HANDSHAKE_INPUT_BYTES_MAX`.
+    held: Vec<u8>,
+    /// What the ZAP handler said of a peer that it let in.
+    user_id: Vec<u8>,
+    zap_metadata: Metadata,
     /// To be written, in order.
     output: Vec<u8>,
 }
@@ -77,10 +97,13 @@ enum State {
     V2Identity { peer_type: SocketType },
     Greeting,
     Mechanism { version: (u8, u8), mechanism: Mechanism },
+    Asking { version: (u8, u8), mechanism: Mechanism },
+    Silent,
     Ended,
 }
 
 /// What a state made of its input.
+#[expect(clippy::large_enum_variant, reason = "passed on once a connection, never stored")]
 enum Turn {
     /// It keeps the input and cannot say yet how much more it needs.
     More(State),
@@ -88,6 +111,24 @@ enum Turn {
     Wait(State, usize),
     /// It has used the input up.
     Next(State),
+    /// It has used the input up and waits for the ZAP handler.
+    Ask(State, ZapRequest),
+    Done(Established),
+}
+
+/// A HELLO of PLAIN holds a password, so nothing that passed through is left in memory.
+impl Drop for Handshake {
+    fn drop(&mut self) {
+        for octets in [&mut self.input, &mut self.held, &mut self.output] {
+            octets.zeroize();
+        }
+    }
+}
+
+/// What a turn has to tell.
+#[expect(clippy::large_enum_variant, reason = "passed on once a connection, never stored")]
+enum Settled {
+    Ask(ZapRequest),
     Done(Established),
 }
 
@@ -99,28 +140,61 @@ impl Handshake {
     /// [`ConfigError`] when the protocol does not permit what `config` asks for.
     pub fn new(config: HandshakeConfig) -> Result<Handshake, ConfigError> {
         let properties = config.properties()?;
+        config.mechanism.check()?;
         // RFC 37 §Security Considerations: an implementation MUST guard against downgrade attacks.
         let downgrade = config.allow_downgrade
             && config.mechanism.permits_downgrade()
+            && !config.zap
             && config.socket_type.v2_code().is_some();
         let identity_len = downgrade.then_some(config.routing_id.len());
         let mut handshake = Handshake {
             socket_type: config.socket_type,
-            greeting: greeting::greeting(&config.mechanism, config.as_server, identity_len),
+            greeting: greeting::greeting(&config.mechanism, identity_len),
             greeting_sent: 0,
             mechanism: config.mechanism,
             routing_id: config.routing_id,
             properties,
             downgrade,
+            zap: config.zap,
+            entropy: config.entropy,
             state: State::Signature,
             input: Vec::new(),
             wanted: 1,
+            held: Vec::new(),
+            user_id: Vec::new(),
+            zap_metadata: Metadata::new(),
             output: Vec::new(),
         };
         // RFC 37 §Version Negotiation: to work with older versions a peer SHALL send a partial
         // greeting (ten octets when 1.0 counts); otherwise it SHALL send all 64 octets.
         handshake.send_greeting_up_to(if downgrade { SIGNATURE_BYTES } else { GREETING_BYTES });
         Ok(handshake)
+    }
+
+    /// Goes straight to the mechanism: the transport has agreed on it with the peer in its own
+    /// way, and there is no greeting. The peer counts as one of 3.0. What comes back has to be
+    /// asked of the ZAP handler.
+    // RFC 45 §Mechanisms: the connection begins with the mechanism's commands.
+    pub(crate) fn skip_greeting(
+        &mut self,
+        now: Instant,
+    ) -> Result<Option<ZapRequest>, HandshakeError> {
+        self.output.clear();
+        self.greeting_sent = GREETING_BYTES;
+        let mut link = Link {
+            metadata: &self.properties,
+            zap: self.zap,
+            entropy: &self.entropy,
+            now,
+            output: &mut self.output,
+        };
+        let step = Mechanism::start(&self.mechanism, &mut link)?;
+        let turn = self.stepped((3, 0), step)?;
+        match self.settle(turn) {
+            None => Ok(None),
+            Some(Settled::Ask(request)) => Ok(Some(request)),
+            Some(Settled::Done(_)) => Err(HandshakeError::Ended),
+        }
     }
 
     /// Appends the octets that should be written now to `out` and forgets them.
@@ -137,12 +211,81 @@ impl Handshake {
         !self.output.is_empty()
     }
 
-    /// Takes octets that arrived, in pieces of any size.
+    /// Takes octets that arrived, in pieces of any size, at the time `now`.
     ///
     /// # Errors
     ///
     /// [`HandshakeError`] when the connection cannot be established; the handshake has then ended.
-    pub fn receive(&mut self, bytes: &[u8]) -> Result<Progress, HandshakeError> {
+    pub fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<Progress, HandshakeError> {
+        match self.state {
+            State::Silent => Ok(Progress::NeedMore { consumed: bytes.len() }),
+            State::Asking { .. } => {
+                self.hold(bytes)?;
+                Ok(Progress::NeedMore { consumed: bytes.len() })
+            }
+            _ => self.drive(bytes, now),
+        }
+    }
+
+    /// Goes on after [`Progress::Authenticate`] with what the ZAP handler said. The answer counts
+    /// no octets as consumed: all that were fed meanwhile have been taken already.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError`] when the peer is not let in for good; there may be an ERROR command to
+    /// [`transmit`](Self::transmit). [`HandshakeError::Ended`] when nothing was asked.
+    pub fn authenticate(
+        &mut self,
+        verdict: ZapVerdict,
+        now: Instant,
+    ) -> Result<Progress, HandshakeError> {
+        let state = std::mem::replace(&mut self.state, State::Ended);
+        let State::Asking { version, mechanism } = state else {
+            return Err(HandshakeError::Ended);
+        };
+        match verdict {
+            ZapVerdict::Granted { user_id, metadata } => {
+                self.user_id = user_id;
+                self.zap_metadata = metadata;
+            }
+            // RFC 27 §The ZAP Protocol: 300 is temporary, so the client is not told to give up.
+            ZapVerdict::Denied(status @ ZapStatus::Temporary) => {
+                self.state = State::Silent;
+                return Ok(Progress::Silent { status });
+            }
+            ZapVerdict::Denied(status) => {
+                self.mechanism.refuse(status, &mut self.output);
+                return Err(HandshakeError::Denied { status });
+            }
+            ZapVerdict::Faulty(fault) => return Err(HandshakeError::Zap(fault)),
+        }
+        let mut link = Link {
+            metadata: &self.properties,
+            zap: self.zap,
+            entropy: &self.entropy,
+            now,
+            output: &mut self.output,
+        };
+        let step = mechanism.granted(&mut link)?;
+        let turn = self.stepped(version, step)?;
+        let held = std::mem::take(&mut self.held);
+        let progress = match self.settle(turn) {
+            Some(Settled::Done(established)) => Progress::Done { consumed: 0, established },
+            Some(Settled::Ask(_)) => return Err(HandshakeError::Ended),
+            None => self.drive(&held, now)?,
+        };
+        Ok(match progress {
+            Progress::Done { consumed, mut established } => {
+                established.early = held[consumed..].to_vec();
+                Progress::Done { consumed: 0, established }
+            }
+            Progress::NeedMore { .. } => Progress::NeedMore { consumed: 0 },
+            other => other,
+        })
+    }
+
+    /// Takes octets through the states until there is something to tell or nothing left.
+    fn drive(&mut self, bytes: &[u8], now: Instant) -> Result<Progress, HandshakeError> {
         let mut rest = bytes;
         loop {
             if matches!(self.state, State::Ended) {
@@ -156,24 +299,58 @@ impl Handshake {
                 return Ok(Progress::NeedMore { consumed: bytes.len() });
             }
             let state = std::mem::replace(&mut self.state, State::Ended);
-            match self.turn(state)? {
-                Turn::More(state) => {
-                    self.state = state;
-                    self.wanted = self.input.len() + 1;
+            let turn = self.turn(state, now)?;
+            match self.settle(turn) {
+                None => {}
+                Some(Settled::Ask(request)) => {
+                    self.hold(rest)?;
+                    return Ok(Progress::Authenticate { consumed: bytes.len(), request });
                 }
-                Turn::Wait(state, wanted) => {
-                    self.state = state;
-                    self.wanted = wanted;
-                }
-                Turn::Next(state) => {
-                    self.state = state;
-                    self.input.clear();
-                    self.wanted = 1;
-                }
-                Turn::Done(established) => {
-                    self.input = Vec::new();
+                Some(Settled::Done(established)) => {
                     return Ok(Progress::Done { consumed: bytes.len() - rest.len(), established });
                 }
+            }
+        }
+    }
+
+    /// Keeps octets that came before the ZAP handler answered.
+    fn hold(&mut self, bytes: &[u8]) -> Result<(), HandshakeError> {
+        if bytes.len() > HANDSHAKE_INPUT_BYTES_MAX - self.held.len() {
+            self.state = State::Ended;
+            return Err(ProtocolError::TooEarly.into());
+        }
+        self.held.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Goes to the state that a turn leads to.
+    fn settle(&mut self, turn: Turn) -> Option<Settled> {
+        match turn {
+            Turn::More(state) => {
+                self.state = state;
+                self.wanted = self.input.len() + 1;
+                None
+            }
+            Turn::Wait(state, wanted) => {
+                self.state = state;
+                self.wanted = wanted;
+                None
+            }
+            Turn::Next(state) => {
+                self.state = state;
+                self.input.clear();
+                self.wanted = 1;
+                None
+            }
+            Turn::Ask(state, request) => {
+                self.state = state;
+                self.input.clear();
+                self.wanted = 1;
+                Some(Settled::Ask(request))
+            }
+            Turn::Done(established) => {
+                self.input.zeroize();
+                Some(Settled::Done(established))
             }
         }
     }
@@ -188,20 +365,22 @@ impl Handshake {
             State::V2Identity { .. } => "2.0 identity",
             State::Greeting => "greeting",
             State::Mechanism { .. } => "mechanism",
+            State::Asking { .. } => "authentication",
+            State::Silent => "denied for now",
             State::Ended => "ended",
         }
     }
 
-    fn turn(&mut self, state: State) -> Result<Turn, HandshakeError> {
+    fn turn(&mut self, state: State, now: Instant) -> Result<Turn, HandshakeError> {
         match state {
             State::Signature => self.signature(),
             State::V1Identity => self.v1_identity(),
             State::Revision => self.revision(),
             State::V2SocketType => self.v2_socket_type(),
             State::V2Identity { peer_type } => self.v2_identity(peer_type),
-            State::Greeting => self.peer_greeting(),
-            State::Mechanism { version, mechanism } => self.mechanism(version, mechanism),
-            State::Ended => Err(HandshakeError::Ended),
+            State::Greeting => self.peer_greeting(now),
+            State::Mechanism { version, mechanism } => self.mechanism(version, mechanism, now),
+            State::Asking { .. } | State::Silent | State::Ended => Err(HandshakeError::Ended),
         }
     }
 
@@ -247,6 +426,9 @@ impl Handshake {
             forwards_subscriptions: false,
             pings: false,
             codec: None,
+            user_id: Vec::new(),
+            zap_metadata: Metadata::new(),
+            early: Vec::new(),
         }))
     }
 
@@ -309,10 +491,13 @@ impl Handshake {
             forwards_subscriptions: true,
             pings: false,
             codec: None,
+            user_id: Vec::new(),
+            zap_metadata: Metadata::new(),
+            early: Vec::new(),
         }))
     }
 
-    fn peer_greeting(&mut self) -> Result<Turn, HandshakeError> {
+    fn peer_greeting(&mut self, now: Instant) -> Result<Turn, HandshakeError> {
         let Some(octets) = self.input.first_chunk::<GREETING_BYTES>() else {
             return Ok(Turn::Wait(State::Greeting, GREETING_BYTES));
         };
@@ -326,16 +511,29 @@ impl Handshake {
                 theirs: peer.mechanism[..used].escape_ascii().to_string(),
             });
         }
+        // RFC 37 §Authentication and Confidentiality: as-server tells the roles apart.
+        // libzmq leaves it zero on both sides, so only a peer that says it is
+        // the server, as we are, is refused.
+        if peer.as_server && self.mechanism.is_server() {
+            return Err(ProtocolError::RolesEqual.into());
+        }
         // RFC 37 §Security Considerations: metadata is sent after the greeting is accepted.
-        let mechanism = self.mechanism.start(&self.properties, &mut self.output);
-        let version = peer.version.min(VERSION);
-        Ok(Turn::Next(State::Mechanism { version, mechanism }))
+        let mut link = Link {
+            metadata: &self.properties,
+            zap: self.zap,
+            entropy: &self.entropy,
+            now,
+            output: &mut self.output,
+        };
+        let step = Mechanism::start(&self.mechanism, &mut link)?;
+        self.stepped(peer.version.min(VERSION), step)
     }
 
     fn mechanism(
         &mut self,
         version: (u8, u8),
         mechanism: Mechanism,
+        now: Instant,
     ) -> Result<Turn, HandshakeError> {
         let Some(header) = Framing::V3.decode(&self.input)? else {
             return Ok(Turn::More(State::Mechanism { version, mechanism }));
@@ -349,8 +547,29 @@ impl Handshake {
         let Some(body) = self.input.get(header.header_len..frame_len) else {
             return Ok(Turn::Wait(State::Mechanism { version, mechanism }, frame_len));
         };
-        match mechanism.step(body)? {
+        let mut link = Link {
+            metadata: &self.properties,
+            zap: self.zap,
+            entropy: &self.entropy,
+            now,
+            output: &mut self.output,
+        };
+        let step = mechanism.step(body, &mut link)?;
+        self.stepped(version, step)
+    }
+
+    /// Where a step of the mechanism leads.
+    fn stepped(&mut self, version: (u8, u8), step: Step) -> Result<Turn, HandshakeError> {
+        match step {
             Step::More(mechanism) => Ok(Turn::Next(State::Mechanism { version, mechanism })),
+            Step::Ask(mechanism, credentials) => {
+                let request = ZapRequest {
+                    mechanism: self.mechanism.name(),
+                    credentials,
+                    routing_id: self.routing_id.clone(),
+                };
+                Ok(Turn::Ask(State::Asking { version, mechanism }, request))
+            }
             Step::Done { metadata, codec } => self.check_peer(version, metadata, codec),
         }
     }
@@ -394,6 +613,9 @@ impl Handshake {
             forwards_subscriptions: true,
             pings: version >= VERSION,
             codec,
+            user_id: std::mem::take(&mut self.user_id),
+            zap_metadata: std::mem::take(&mut self.zap_metadata),
+            early: Vec::new(),
         }))
     }
 

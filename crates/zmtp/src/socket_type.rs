@@ -159,6 +159,24 @@ impl SocketType {
         matches!(self, SocketType::Req | SocketType::Dealer | SocketType::Router)
     }
 
+    /// Whether the C API calls the type thread-safe (`ZMQ_THREAD_SAFE`): CLIENT, SERVER, RADIO,
+    /// DISH, SCATTER, GATHER, PEER and CHANNEL. Their messages have a single part. RFC 41, 48, 49,
+    /// 51, 52.
+    pub const fn is_thread_safe(self) -> bool {
+        use SocketType as T;
+        matches!(
+            self,
+            T::Server
+                | T::Client
+                | T::Radio
+                | T::Dish
+                | T::Gather
+                | T::Scatter
+                | T::Peer
+                | T::Channel
+        )
+    }
+
     /// Whether the type uses ZMTP at all; STREAM and DGRAM do not.
     pub const fn speaks_zmtp(self) -> bool {
         !matches!(self, SocketType::Stream | SocketType::Dgram)

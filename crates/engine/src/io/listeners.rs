@@ -2,20 +2,22 @@
 //! thread's loop: only the thread itself calls.
 
 use std::collections::VecDeque;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use oxmq_zmtp::HandshakeError;
+use oxmq_zmtp::{Established, HandshakeError, ZapRequest};
 
 use super::Listening;
-use super::greeter::{Failure, Greeter, Outcome};
+use super::greeter::{Failure, Greeter, Opening, Outcome};
 use super::thread::{Due, Entry, Loop};
 use crate::limits::{
     ACCEPT_PAUSE, ACCEPTS_PER_TURN, HANDSHAKES_PER_LISTENER_MAX, SLOW_HANDSHAKE,
     SLOW_HANDSHAKES_PER_LISTENER_MAX,
 };
 use crate::monitor::EventKind;
+use crate::security::Knock;
 use crate::socket::SocketCore;
 use crate::socket::state::Arrival;
 use crate::sys::Interest;
@@ -130,8 +132,11 @@ impl Loop {
         let socket = listening.socket.clone();
         let endpoint = listening.endpoint.clone();
         let remote = stream.remote_endpoint();
-        socket.lock().report(EventKind::Accepted { fd }, &endpoint, &remote);
-        let Ok(greeter) = Greeter::new(stream, socket.socket_type, &listening.options) else {
+        let local = stream.local_endpoint();
+        socket.lock().report_between(EventKind::Accepted { fd }, &endpoint, &remote, &local);
+        let opening = if listening.listener.is_web() { Opening::WsServer } else { Opening::Zmtp };
+        let Ok(greeter) = Greeter::new(stream, socket.socket_type, &listening.options, &opening)
+        else {
             let kind = EventKind::HandshakeFailedNoDetail { errno: libc::EINVAL };
             socket.lock().report(kind, &endpoint, &remote);
             return;
@@ -157,9 +162,10 @@ impl Loop {
             let fd = accepted.greeter.as_fd().as_raw_fd();
             let kind = EventKind::HandshakeFailedNoDetail { errno: libc::ETIMEDOUT };
             let remote = accepted.greeter.stream().remote_endpoint();
+            let reason = "the handshake took too long".to_owned();
             let state = accepted.socket.lock();
             state.report(kind, &accepted.endpoint, &remote);
-            state.report(EventKind::Closed { fd }, &accepted.endpoint, &remote);
+            state.report(EventKind::Disconnected { fd, reason }, &accepted.endpoint, &remote);
         }
     }
 
@@ -183,25 +189,72 @@ impl Loop {
     }
 
     pub(super) fn greet_accepted(&mut self, token: u64) {
-        let Some(Entry::Accepted(accepted)) = self.entries.get_mut(&token) else { return };
-        let outcome = accepted.greeter.drive();
-        if let Ok(Outcome::Going) = outcome {
-            return;
-        }
-        let listener = accepted.listener;
-        self.forget_greeting(listener, token);
-        let Some(Entry::Accepted(accepted)) = self.entries.remove(&token) else { return };
-        let Accepted { greeter, socket, endpoint, .. } = *accepted;
-        match outcome {
-            Ok(Outcome::Done { established, rest }) => {
-                let _ = self.handle.shared.epoll.delete(greeter.as_fd());
-                let stream = greeter.into_stream();
-                let arrival = Arrival { stream, established, rest, endpoint, session: None };
-                self.deliver(&socket, arrival);
+        loop {
+            let Some(Entry::Accepted(accepted)) = self.entries.get_mut(&token) else { return };
+            match accepted.greeter.drive() {
+                Ok(Outcome::Going) => return,
+                Ok(Outcome::Ask(request)) => {
+                    if let Err(failure) = self.ask_about_accepted(token, request) {
+                        return self.accepted_failed(token, &failure);
+                    }
+                }
+                Ok(Outcome::Silenced { status }) => {
+                    let remote = accepted.greeter.stream().remote_endpoint();
+                    let kind = EventKind::HandshakeFailedAuth { status };
+                    accepted.socket.lock().report(kind, &accepted.endpoint, &remote);
+                }
+                Ok(Outcome::Done { established, rest }) => {
+                    return self.accepted_done(token, established, rest);
+                }
+                Err(failure) => return self.accepted_failed(token, &failure),
             }
-            Ok(Outcome::Going) => {}
-            Err(failure) => report_failure(&socket, &endpoint, greeter.stream(), &failure),
         }
+    }
+
+    fn accepted_done(&mut self, token: u64, established: Option<Box<Established>>, rest: Vec<u8>) {
+        let Some(accepted) = self.take_accepted(token) else { return };
+        let Accepted { greeter, socket, endpoint, .. } = *accepted;
+        let _ = self.handle.shared.epoll.delete(greeter.as_fd());
+        let stream = greeter.into_stream();
+        let arrival = Arrival { stream, established, rest, endpoint, session: None, order: token };
+        self.deliver(&socket, arrival);
+    }
+
+    fn accepted_failed(&mut self, token: u64, failure: &Failure) {
+        let Some(accepted) = self.take_accepted(token) else { return };
+        report_failure(&accepted.socket, &accepted.endpoint, accepted.greeter.stream(), failure);
+    }
+
+    fn take_accepted(&mut self, token: u64) -> Option<Box<Accepted>> {
+        if let Some(Entry::Accepted(accepted)) = self.entries.get(&token) {
+            let listener = accepted.listener;
+            self.forget_greeting(listener, token);
+        }
+        match self.entries.remove(&token) {
+            Some(Entry::Accepted(accepted)) => Some(accepted),
+            _ => None,
+        }
+    }
+
+    /// Finds out whether a peer may come in.
+    fn ask_about_accepted(&mut self, token: u64, request: ZapRequest) -> Result<(), Failure> {
+        let Some(Entry::Accepted(mut accepted)) = self.entries.remove(&token) else {
+            return Ok(());
+        };
+        let knock = Knock { io: self.handle.clone(), token };
+        let asked = match self.entries.get(&accepted.listener) {
+            Some(Entry::Listener(listener)) => {
+                let options = &listener.listening.options;
+                accepted.greeter.ask(request, &accepted.socket.context, options, knock)
+            }
+            // The listener takes its handshakes with it, so there is always one.
+            _ => Err(Failure::Nobody),
+        };
+        self.entries.insert(token, Entry::Accepted(accepted));
+        if let Some(at) = asked? {
+            self.timers.add(at, Due::Judgement(token));
+        }
+        Ok(())
     }
 
     /// Hands a connection over to its socket; false if the socket refused it.
@@ -229,7 +282,18 @@ pub(super) fn report_failure(
     let fd = stream.as_fd().as_raw_fd();
     let remote = stream.remote_endpoint();
     let kind = match failure {
-        Failure::Io(error) => EventKind::HandshakeFailedNoDetail { errno: transport::errno(error) },
+        // The peer has closed the connection: libzmq calls it so.
+        Failure::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            EventKind::HandshakeFailedNoDetail { errno: libc::EPIPE }
+        }
+        Failure::Io(error) => match transport::tls_fault(error) {
+            None => EventKind::HandshakeFailedNoDetail { errno: transport::errno(error) },
+            Some(fault) => EventKind::HandshakeFailedProtocol {
+                code: oxmq_zmtp::code::WS_UNSPECIFIED,
+                fault: fault.to_string(),
+            },
+        },
+        Failure::Nobody => EventKind::HandshakeFailedNoDetail { errno: libc::EFAULT },
         Failure::TooLong => EventKind::HandshakeFailedProtocol {
             code: 0x1000_0000,
             fault: "the peer's greeting does not end".to_owned(),
@@ -240,14 +304,25 @@ pub(super) fn report_failure(
             }
         }
         Failure::Handshake(error) => match error.zap_status() {
-            Some(status) => EventKind::HandshakeFailedAuth { status },
+            Some(status) => EventKind::HandshakeFailedAuth { status: status.code() },
             None => EventKind::HandshakeFailedProtocol {
                 code: error.zmq_code().unwrap_or(0x1000_0000),
                 fault: error.to_string(),
             },
         },
     };
+    let reason = match failure {
+        Failure::Nobody => {
+            let reason = "nobody says who may come in: no allow-list, no ZAP handler".to_owned();
+            let kind = EventKind::PeerRefused { reason: reason.clone() };
+            socket.lock().report(kind, endpoint, &remote);
+            reason
+        }
+        Failure::Io(error) => error.to_string(),
+        Failure::TooLong => "the peer's greeting does not end".to_owned(),
+        Failure::Handshake(error) => error.to_string(),
+    };
     let state = socket.lock();
     state.report(kind, endpoint, &remote);
-    state.report(EventKind::Closed { fd }, endpoint, &remote);
+    state.report(EventKind::Disconnected { fd, reason }, endpoint, &remote);
 }

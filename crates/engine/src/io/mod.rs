@@ -4,7 +4,7 @@
 //! shares each socket's epoll set with the threads that call the socket. Other threads reach it
 //! through `IoHandle`: a mailbox of commands and a descriptor that wakes it.
 
-mod greeter;
+pub(crate) mod greeter;
 mod listeners;
 mod session;
 mod sessions;
@@ -25,7 +25,7 @@ use crate::options::{ContextOptions, SocketOptions};
 use crate::socket::SocketCore;
 use crate::socket::attendance::Attendance;
 use crate::sys::{self, Epoll, EventFd, Interest};
-use crate::transport::{Listener, Resolved};
+use crate::transport::{Listener, Resolved, TlsClient};
 
 /// A session of an I/O thread: one `connect` of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,7 +40,7 @@ pub(crate) struct Listening {
     pub(crate) socket: Arc<SocketCore>,
     pub(crate) listener: Listener,
     pub(crate) endpoint: Arc<str>,
-    pub(crate) options: SocketOptions,
+    pub(crate) options: Arc<SocketOptions>,
 }
 
 /// What other threads ask of an I/O thread.
@@ -57,7 +57,8 @@ pub(crate) enum IoCommand {
         socket: Arc<SocketCore>,
         endpoint: Endpoint,
         name: Arc<str>,
-        options: Box<SocketOptions>,
+        options: Arc<SocketOptions>,
+        tls: Option<TlsClient>,
     },
     /// A name was looked up.
     Resolved { session: SessionId, attempt: u64, targets: Resolved },
@@ -65,10 +66,14 @@ pub(crate) enum IoCommand {
     ConnectionLost { session: SessionId },
     /// The application disconnected; the session goes on only while its pipe lingers.
     Disconnect { session: SessionId, lingers: bool },
+    /// The ZAP handler may have answered about a handshake.
+    Judged { token: u64 },
     /// The socket has bytes buffered that nobody may come back to write.
     Tick { socket: Arc<SocketCore> },
     /// The socket's deadlines have changed.
     Timer { socket: Arc<SocketCore> },
+    /// What a durable socket recorded is safe, or it has verdicts on messages.
+    Resume { socket: Arc<SocketCore> },
     /// The socket was closed; it may have something left to send.
     Closing { socket: Arc<SocketCore>, ended: bool },
     /// Nothing is left to do.

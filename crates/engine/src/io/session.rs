@@ -21,7 +21,7 @@ use super::greeter::Greeter;
 use crate::options::SocketOptions;
 use crate::random;
 use crate::socket::SocketCore;
-use crate::transport::{Pending, Target};
+use crate::transport::{Pending, Target, TlsClient};
 
 /// Where a session stands.
 pub(super) enum Stage {
@@ -42,7 +42,9 @@ pub(super) struct Session {
     pub(super) socket: Arc<SocketCore>,
     pub(super) endpoint: Endpoint,
     pub(super) name: Arc<str>,
-    pub(super) options: Box<SocketOptions>,
+    pub(super) options: Arc<SocketOptions>,
+    /// For a wss endpoint.
+    pub(super) tls: Option<TlsClient>,
     pub(super) stage: Stage,
     /// Addresses still to be tried in this attempt, next one last.
     pub(super) targets: Vec<Target>,
@@ -50,6 +52,10 @@ pub(super) struct Session {
     pub(super) step: u64,
     /// The present step is given up then, or the waiting ends.
     pub(super) deadline: Option<Instant>,
+    /// The descriptor of the present attempt, while it has one of its own; else -1.
+    pub(super) fd: i32,
+    /// No further attempt is made.
+    pub(super) is_last: bool,
     /// The interval before the next attempt, without jitter; grows up to the maximum.
     interval: Option<Duration>,
 }
@@ -59,7 +65,8 @@ impl Session {
         socket: Arc<SocketCore>,
         endpoint: Endpoint,
         name: Arc<str>,
-        options: Box<SocketOptions>,
+        options: Arc<SocketOptions>,
+        tls: Option<TlsClient>,
     ) -> Session {
         let interval = options.reconnect_ivl;
         Session {
@@ -67,10 +74,13 @@ impl Session {
             endpoint,
             name,
             options,
+            tls,
             stage: Stage::Resolving,
             targets: Vec::new(),
             step: 0,
             deadline: None,
+            fd: -1,
+            is_last: false,
             interval,
         }
     }

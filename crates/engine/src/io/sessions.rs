@@ -5,15 +5,19 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Instant;
 
-use super::greeter::{Failure, Greeter, Outcome};
+use oxmq_pipe::Interest as Waiting;
+use oxmq_zmtp::{Endpoint, Established, HandshakeError, ZapStatus};
+
+use super::greeter::{Failure, Greeter, Opening, Outcome};
 use super::listeners::report_failure;
 use super::session::{Session, Stage};
 use super::thread::{Due, Entry, Loop};
 use super::{IoCommand, SessionId};
 use crate::monitor::EventKind;
+use crate::security::Knock;
 use crate::socket::state::Arrival;
 use crate::sys::Interest;
-use crate::transport::{self, Connecting, Resolved, Stream, Target};
+use crate::transport::{self, Connecting, Resolved, SocksRoute, Stream, Target};
 
 impl Loop {
     pub(super) fn session(&mut self, token: u64) -> Option<&mut Session> {
@@ -30,7 +34,12 @@ impl Loop {
         session.enter(Stage::Resolving, None);
         let attempt = session.step;
         let ipv6 = session.options.transport.ipv6;
-        let (endpoint, context) = (session.endpoint.clone(), session.socket.context.clone());
+        let (mut endpoint, context) = (session.endpoint.clone(), session.socket.context.clone());
+        match SocksRoute::new(&endpoint, &session.options.transport.socks) {
+            Ok(None) => {}
+            Ok(Some(route)) => endpoint = route.proxy().clone(),
+            Err(error) => return self.resolved(token, attempt, Err(error)),
+        }
         context.resolver.resolve(
             &endpoint,
             ipv6,
@@ -48,6 +57,10 @@ impl Loop {
         }
         match targets {
             Ok(mut targets) => {
+                let socks = &session.options.transport.socks;
+                if let Ok(Some(route)) = SocksRoute::new(&session.endpoint, socks) {
+                    targets = targets.into_iter().map(|target| route.target(target)).collect();
+                }
                 targets.reverse();
                 session.targets = targets;
                 self.connect_next(token);
@@ -89,14 +102,19 @@ impl Loop {
             Connecting::Ready(stream) => return self.connected(token, stream),
             Connecting::InProgress(pending) => pending,
         };
-        let interest = Interest::OUT | Interest::ET;
+        let interest = Interest::IN | Interest::OUT | Interest::ET;
         let added = self.handle.shared.epoll.add(pending.as_fd(), token, interest);
         let Some(session) = self.session(token) else { return };
+        session.fd = pending.as_fd().as_raw_fd();
         let (name, socket) = (session.name.clone(), session.socket.clone());
         if let Err(error) = added {
             return self.failed_attempt(token, &error);
         }
-        let deadline = session.options.connect_timeout.map(|limit| Instant::now() + limit);
+        let options = &session.options;
+        let proxied = !options.transport.socks.proxy.is_empty();
+        // The system limits how long a connection takes, but nobody how long a proxy does.
+        let limit = options.connect_timeout.or(options.handshake_ivl.filter(|_| proxied));
+        let deadline = limit.map(|limit| Instant::now() + limit);
         session.enter(Stage::Connecting { pending }, deadline);
         self.arm(token);
         let kind = EventKind::ConnectDelayed { errno: libc::EINPROGRESS };
@@ -138,7 +156,8 @@ impl Loop {
         let errno = transport::errno(error);
         let stop = errno == libc::ECONNREFUSED && session.options.reconnect_stop.conn_refused;
         let (name, socket) = (session.name.clone(), session.socket.clone());
-        socket.lock().report(EventKind::Closed { fd: -1 }, &name, "");
+        let fd = std::mem::replace(&mut session.fd, -1);
+        socket.lock().report(EventKind::Closed { fd }, &name, "");
         if stop {
             self.end_session(token);
         }
@@ -147,11 +166,25 @@ impl Loop {
 
     pub(super) fn connected(&mut self, token: u64, stream: Stream) {
         let Some(session) = self.session(token) else { return };
+        let secured = match &session.tls {
+            None => Ok(stream),
+            Some(tls) => stream.over_tls(tls),
+        };
+        let stream = match secured {
+            Ok(stream) => stream,
+            Err(error) => return self.failed_attempt(token, &error),
+        };
+        let Some(session) = self.session(token) else { return };
         let fd = stream.as_fd().as_raw_fd();
         let remote = stream.remote_endpoint();
         let (name, socket) = (session.name.clone(), session.socket.clone());
-        socket.lock().report(EventKind::Connected { fd }, &name, &remote);
-        let greeter = match Greeter::new(stream, socket.socket_type, &session.options) {
+        let local = stream.local_endpoint();
+        socket.lock().report_between(EventKind::Connected { fd }, &name, &remote, &local);
+        let opening = match &session.endpoint {
+            Endpoint::Ws(endpoint) => Opening::WsClient(endpoint),
+            _ => Opening::Zmtp,
+        };
+        let greeter = match Greeter::new(stream, socket.socket_type, &session.options, &opening) {
             Ok(greeter) => greeter,
             Err(_) => {
                 let kind = EventKind::HandshakeFailedNoDetail { errno: libc::EINVAL };
@@ -173,47 +206,85 @@ impl Loop {
     }
 
     pub(super) fn greet(&mut self, token: u64) {
-        let Some(session) = self.session(token) else { return };
-        let Stage::Greeting { greeter } = &mut session.stage else { return };
-        let outcome = greeter.drive();
-        if let Ok(Outcome::Going) = outcome {
-            return;
+        let handle = self.handle.clone();
+        loop {
+            let Some(session) = self.session(token) else { return };
+            let Session { stage: Stage::Greeting { greeter }, socket, name, options, .. } = session
+            else {
+                return;
+            };
+            match greeter.drive() {
+                Ok(Outcome::Going) => return,
+                Ok(Outcome::Ask(request)) => {
+                    let knock = Knock { io: handle.clone(), token };
+                    match greeter.ask(request, &socket.context, options, knock) {
+                        Ok(Some(at)) => self.timers.add(at, Due::Judgement(token)),
+                        Ok(None) => {}
+                        Err(failure) => return self.greeting_failed(token, &failure),
+                    }
+                }
+                Ok(Outcome::Silenced { status }) => {
+                    let remote = greeter.stream().remote_endpoint();
+                    let kind = EventKind::HandshakeFailedAuth { status };
+                    socket.lock().report(kind, name, &remote);
+                }
+                Ok(Outcome::Done { established, rest }) => {
+                    return self.greeted(token, established, rest);
+                }
+                Err(failure) => return self.greeting_failed(token, &failure),
+            }
         }
+    }
+
+    fn greeted(&mut self, token: u64, established: Option<Box<Established>>, rest: Vec<u8>) {
+        let Some(session) = self.session(token) else { return };
         let (name, socket) = (session.name.clone(), session.socket.clone());
         let Stage::Greeting { greeter } = std::mem::replace(&mut session.stage, Stage::Resolving)
         else {
             return;
         };
-        match outcome {
-            Ok(Outcome::Done { established, rest }) => {
-                session.succeeded();
-                let _ = self.handle.shared.epoll.delete(greeter.as_fd());
-                let arrival = Arrival {
-                    stream: greeter.into_stream(),
-                    established,
-                    rest,
-                    endpoint: name,
-                    session: Some(SessionId(token)),
-                };
-                if !self.deliver(&socket, arrival) {
-                    self.end_session(token);
-                }
+        session.succeeded();
+        let _ = self.handle.shared.epoll.delete(greeter.as_fd());
+        let arrival = Arrival {
+            stream: greeter.into_stream(),
+            established,
+            rest,
+            endpoint: name,
+            session: Some(SessionId(token)),
+            order: token,
+        };
+        if !self.deliver(&socket, arrival) {
+            self.end_session(token);
+        }
+    }
+
+    fn greeting_failed(&mut self, token: u64, failure: &Failure) {
+        let Some(session) = self.session(token) else { return };
+        let (name, socket) = (session.name.clone(), session.socket.clone());
+        let Stage::Greeting { greeter } = std::mem::replace(&mut session.stage, Stage::Resolving)
+        else {
+            return;
+        };
+        report_failure(&socket, &name, greeter.stream(), failure);
+        // RFC 37 §Error Handling would not have us come back after any ERROR. We do, because the
+        // peer may be set up anew meanwhile, and the option is there for those who want to stop;
+        // but credentials that were refused for good stay so.
+        let stop = session.options.reconnect_stop.handshake_failed;
+        let for_good = match failure {
+            Failure::Handshake(error @ HandshakeError::Refused { .. }) => {
+                error.zap_status().filter(|status| *status != ZapStatus::Temporary)
             }
-            Ok(Outcome::Going) => {}
-            Err(failure) => {
-                report_failure(&socket, &name, greeter.stream(), &failure);
-                // RFC 37 §Error Handling would not have us come back after an ERROR with the same
-                // credentials. We do, because the peer may be set up anew meanwhile; the option is
-                // there for those who want to stop.
-                let stop = session.options.reconnect_stop.handshake_failed;
-                let is_protocol = matches!(failure, Failure::Handshake(_));
-                drop(greeter);
-                if stop && is_protocol {
-                    self.end_session(token);
-                } else {
-                    self.retry(token);
-                }
-            }
+            _ => None,
+        };
+        drop(greeter);
+        if let Some(status) = for_good {
+            socket.lock().session_refused(SessionId(token), status.code());
+        }
+        if stop || for_good.is_some() {
+            self.end_session(token);
+            socket.waiters.wake_all(Waiting::ALL);
+        } else {
+            self.retry(token);
         }
     }
 
@@ -221,7 +292,8 @@ impl Loop {
     pub(super) fn retry(&mut self, token: u64) {
         let Some(session) = self.session(token) else { return };
         let (name, socket) = (session.name.clone(), session.socket.clone());
-        let Some(after) = session.backoff() else {
+        let after = if session.is_last { None } else { session.backoff() };
+        let Some(after) = after else {
             self.end_session(token);
             return;
         };
@@ -232,11 +304,9 @@ impl Loop {
 
     pub(super) fn connection_lost(&mut self, token: u64) {
         let Some(session) = self.session(token) else { return };
-        if session.options.reconnect_stop.after_disconnect {
-            self.end_session(token);
-        } else {
-            self.retry(token);
-        }
+        session.is_last |= session.options.reconnect_stop.after_disconnect
+            && !session.socket.context.stops_only_when_asked();
+        self.retry(token);
     }
 
     pub(super) fn disconnect(&mut self, token: u64, lingers: bool) {
@@ -244,6 +314,13 @@ impl Loop {
             // While a pipe lingers the session goes on: it may need another connection. The
             // pipe's end ends it.
             self.entries.remove(&token);
+        } else if let Some(session) = self.session(token)
+            && session.options.reconnect_stop.after_disconnect
+        {
+            session.is_last = true;
+            if matches!(session.stage, Stage::Waiting) {
+                self.end_session(token);
+            }
         }
     }
 
@@ -284,6 +361,7 @@ impl Loop {
                 let failure = Failure::Io(io::Error::from_raw_os_error(libc::ETIMEDOUT));
                 report_failure(&socket, &name, greeter.stream(), &failure);
                 drop(greeter);
+                session.is_last |= session.options.reconnect_stop.handshake_failed;
                 self.retry(token);
             }
             stage @ (Stage::Resolving | Stage::Established) => session.stage = stage,

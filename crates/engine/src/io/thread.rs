@@ -7,8 +7,8 @@
 
 use std::collections::HashMap;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::listeners::{Accepted, Listener};
@@ -19,7 +19,7 @@ use crate::limits::{EVENTS_PER_WAIT, FLUSH_TICK, LEASE_TICK};
 use crate::options::ContextOptions;
 use crate::socket::SocketCore;
 use crate::socket::attendance::Attendance;
-use crate::socket::state::State;
+use crate::socket::guard::StateGuard;
 use crate::sys::{self, Events, Interest};
 
 /// A socket whose epoll set the thread shares.
@@ -46,6 +46,8 @@ pub(super) enum Due {
     Session(u64, u64),
     /// An accepted connection's handshake.
     Handshake(u64),
+    /// A handshake that waits for the ZAP handler.
+    Judgement(u64),
     /// A listener that pauses.
     Accept(u64),
     /// Heartbeats and lingering of a socket.
@@ -153,8 +155,8 @@ impl Loop {
                 self.close_listener(token);
                 drop(done);
             }
-            IoCommand::Connect { session, socket, endpoint, name, options } => {
-                let new = Session::new(socket, endpoint, name, options);
+            IoCommand::Connect { session, socket, endpoint, name, options, tls } => {
+                let new = Session::new(socket, endpoint, name, options, tls);
                 self.entries.insert(session.0, Entry::Session(Box::new(new)));
                 self.resolve(session.0);
             }
@@ -163,6 +165,7 @@ impl Loop {
             }
             IoCommand::ConnectionLost { session } => self.connection_lost(session.0),
             IoCommand::Disconnect { session, lingers } => self.disconnect(session.0, lingers),
+            IoCommand::Judged { token } => self.judged(token),
             IoCommand::Tick { socket } => {
                 if !self.flushing.iter().any(|s| s.id == socket.id) {
                     self.flushing.push(socket);
@@ -172,6 +175,7 @@ impl Loop {
                 let due = socket.lock().pipes.due;
                 self.set_socket_timer(&socket, due);
             }
+            IoCommand::Resume { socket } => socket.resume(),
             IoCommand::Closing { socket, ended } => {
                 if ended {
                     self.unwatch(&socket);
@@ -201,12 +205,23 @@ impl Loop {
         }
     }
 
+    /// A handshake may have its answer, or no more time for it.
+    fn judged(&mut self, token: u64) {
+        match self.entries.get(&token) {
+            Some(Entry::Accepted(_)) => self.greet_accepted(token),
+            // Does nothing unless it is in its handshake.
+            Some(Entry::Session(_)) => self.greet(token),
+            _ => {}
+        }
+    }
+
     fn due(&mut self) {
         let now = Instant::now();
         while let Some(due) = self.timers.pop_due(now) {
             match due {
                 Due::Session(token, step) => self.session_due(token, step),
                 Due::Handshake(token) => self.handshake_overdue(token),
+                Due::Judgement(token) => self.judged(token),
                 Due::Accept(token) => self.resume_listener(token),
                 Due::Socket(token) => {
                     if let Some(Entry::Socket(watched)) = self.entries.get(&token) {
@@ -279,7 +294,7 @@ impl Loop {
     }
 
     /// Gives a socket's lock up after the thread's work; a socket that has ended is forgotten.
-    pub(super) fn finish(&mut self, socket: &Arc<SocketCore>, state: MutexGuard<'_, State>) {
+    pub(super) fn finish(&mut self, socket: &Arc<SocketCore>, state: StateGuard<'_>) {
         if socket.leave_io(state) {
             self.unwatch(socket);
         }

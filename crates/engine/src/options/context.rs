@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::error::{OptionError, OptionFault};
 use super::row::{Access, Kind, MAX};
-use super::socket::SocketOptions;
+use super::socket::{SocketOptions, check_int};
 
 /// The most sockets one context can have.
 const SOCKET_LIMIT: i32 = 65_535;
@@ -36,6 +36,8 @@ pub struct ContextOptions {
     pub max_msgsz: usize,
     /// IPV6: new sockets start with IPV6 on.
     pub ipv6: bool,
+    /// ZERO_COPY_RECV: new sockets' messages share the buffer they were read into.
+    pub zero_copy_recv: bool,
     /// BLOCKY: new sockets start with their ordinary LINGER; off, with none.
     pub blocky: bool,
 }
@@ -94,6 +96,12 @@ impl ContextRow {
 
     const fn unit(mut self, unit: &'static str) -> Self {
         self.unit = unit;
+        self
+    }
+
+    /// Takes any positive number for 1.
+    const fn flag(mut self) -> Self {
+        self.kind = Kind::Flag;
         self
     }
 
@@ -157,7 +165,7 @@ pub const CONTEXT_ROWS: &[ContextRow] = &[
     row(
         3,
         "THREAD_PRIORITY",
-        (-1, MAX),
+        (0, MAX),
         -1,
         |o| o.thread_priority.unwrap_or(-1),
         |o, v| {
@@ -167,12 +175,13 @@ pub const CONTEXT_ROWS: &[ContextRow] = &[
     )
     .access(Access::Set)
     .doc(
-        "Priority of I/O threads, under the ordinary policy their nice value; -1 leaves it alone.",
+        "Priority of I/O threads, under the ordinary policy their nice value; left alone until \
+          set.",
     ),
     row(
         4,
         "THREAD_SCHED_POLICY",
-        (-1, MAX),
+        (0, MAX),
         -1,
         |o| o.thread_sched_policy.unwrap_or(-1),
         |o, v| {
@@ -180,7 +189,7 @@ pub const CONTEXT_ROWS: &[ContextRow] = &[
             Ok(())
         },
     )
-    .doc("Scheduling policy of I/O threads; -1 leaves it alone."),
+    .doc("Scheduling policy of I/O threads; left alone, and read as -1, until set."),
     row(
         5,
         "MAX_MSGSZ",
@@ -193,7 +202,7 @@ pub const CONTEXT_ROWS: &[ContextRow] = &[
         },
     )
     .unit("bytes")
-    .doc("The longest message that can be made."),
+    .doc("The longest part that new sockets send, EMSGSIZE beyond; the largest is no limit."),
     row(6, "MSG_T_SIZE", (64, 64), 64, |_| 64, read_only)
         .unit("bytes")
         .access(Access::Get)
@@ -229,7 +238,7 @@ pub const CONTEXT_ROWS: &[ContextRow] = &[
     row(
         9,
         "THREAD_NAME_PREFIX",
-        (0, MAX),
+        (i32::MIN, MAX),
         0,
         |o| o.thread_name_prefix.parse().unwrap_or(0),
         |o, v| {
@@ -238,8 +247,22 @@ pub const CONTEXT_ROWS: &[ContextRow] = &[
         },
     )
     .doc("What the names of I/O threads begin with: a number, or text of up to 16 bytes."),
-    row(10, "ZERO_COPY_RECV", (1, 1), 1, |_| 1, |_, _| Ok(()))
-        .doc("Messages share the buffer they were read into: always."),
+    row(
+        10,
+        "ZERO_COPY_RECV",
+        (0, 1),
+        1,
+        |o| o.zero_copy_recv.into(),
+        |o, v| {
+            o.zero_copy_recv = v == 1;
+            Ok(())
+        },
+    )
+    .flag()
+    .doc(
+        "Messages that new sockets receive share the buffer they were read into; 0 copies each \
+          into memory of its own, so that one that is kept does not keep the others.",
+    ),
     row(
         42,
         "IPV6",
@@ -251,6 +274,7 @@ pub const CONTEXT_ROWS: &[ContextRow] = &[
             Ok(())
         },
     )
+    .flag()
     .safe(1, "See the socket option.")
     .doc("New sockets start with IPV6 on."),
     row(
@@ -264,6 +288,7 @@ pub const CONTEXT_ROWS: &[ContextRow] = &[
             Ok(())
         },
     )
+    .flag()
     .doc("New sockets start with their ordinary LINGER; 0 starts them with none."),
 ];
 
@@ -288,9 +313,7 @@ impl ContextOptions {
     pub fn set(&mut self, code: i32, value: i32) -> Result<(), OptionError> {
         let row = Self::row(code, Access::Get, OptionFault::ReadOnly)?;
         let refuse = |fault| OptionError { code, name: Some(row.name), fault };
-        if !matches!(row.kind, Kind::Int { min, max } if (min..=max).contains(&value)) {
-            return Err(refuse(OptionFault::Range { expected: row.kind, found: value.into() }));
-        }
+        let value = check_int(row.kind, value).map_err(refuse)?;
         (row.write)(self, value).map_err(|expected| refuse(OptionFault::Form { expected }))
     }
 
@@ -313,6 +336,8 @@ impl ContextOptions {
         }
         let row = Self::row(code, Access::Get, OptionFault::ReadOnly)?;
         let refuse = |fault| Err(OptionError { code, name: Some(row.name), fault });
+        // A C string may come with its closing zero byte.
+        let value = value.strip_suffix(b"\0").unwrap_or(value);
         if row.name != "THREAD_NAME_PREFIX" || value.len() > NAME_PREFIX_BYTES_MAX {
             let (expected, found) = (row.kind, value.len());
             return refuse(OptionFault::Length { expected, found });
@@ -327,6 +352,11 @@ impl ContextOptions {
     /// Gives a new socket what its context says about it.
     pub fn apply_to(&self, socket: &mut SocketOptions) {
         socket.transport.ipv6 |= self.ipv6;
+        socket.zero_copy_recv = self.zero_copy_recv;
+        // The largest value, which is the default, stands for no limit.
+        if int(self.max_msgsz) < MAX {
+            socket.max_sent_bytes = self.max_msgsz;
+        }
         if !self.blocky {
             socket.linger = Some(Duration::ZERO);
         }
@@ -356,6 +386,7 @@ impl ContextOptions {
             thread_name_prefix: String::new(),
             max_msgsz: 0,
             ipv6: false,
+            zero_copy_recv: false,
             blocky: false,
         };
         for row in CONTEXT_ROWS.iter().filter(|row| row.access == Access::Both) {

@@ -57,6 +57,13 @@ pub enum OptionFault {
         /// What the form must be.
         expected: &'static str,
     },
+    /// The socket was bound or connected before.
+    TooLate,
+    /// The option cannot be used together with another one that is set.
+    Excludes {
+        /// The name of that option.
+        option: &'static str,
+    },
     /// Another option has to be set first.
     Requires {
         /// The name of that option.
@@ -70,7 +77,13 @@ impl fmt::Display for OptionError {
             Some(name) => write!(f, "option {name}: ")?,
             None => write!(f, "option {}: ", self.code)?,
         }
-        match &self.fault {
+        self.fault.fmt(f)
+    }
+}
+
+impl fmt::Display for OptionFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             OptionFault::Unknown => f.write_str("there is no option of this number"),
             OptionFault::NotBuilt { feature } => {
                 write!(f, "not supported, because this version has no {feature}")
@@ -87,6 +100,10 @@ impl fmt::Display for OptionError {
                 write!(f, "expected {expected}, found {found}")
             }
             OptionFault::Form { expected } => write!(f, "expected {expected}"),
+            OptionFault::TooLate => f.write_str("must be set before the first bind or connect"),
+            OptionFault::Excludes { option } => {
+                write!(f, "cannot be used together with {option}")
+            }
             OptionFault::Requires { option } => write!(f, "works only once {option} is set"),
         }
     }

@@ -8,18 +8,24 @@
 
 pub mod code;
 mod context;
+mod durable;
 mod error;
 mod metadata;
 #[cfg(test)]
 mod page;
 mod row;
+mod security;
 mod socket;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use context::{CONTEXT_ROWS, ContextOptions, ContextRow};
+pub use durable::{AckMode, DurableOptions, Keep, SyncPolicy};
 pub use error::{OptionError, OptionFault};
 pub use row::{Access, Kind, OptionRow, Scope, Stability, State, When};
-pub use socket::{OptionValue, ReconnectStop, RouterNotify, SetEffect, SocketOptions};
+pub use security::{Mechanism, SecurityOptions};
+pub use socket::{
+    MulticastOptions, OptionValue, ReconnectStop, RouterNotify, SetEffect, SocketOptions,
+};
 pub use table::{row, row_named, rows};

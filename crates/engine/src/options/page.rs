@@ -87,9 +87,12 @@ fn line_of(page: &mut String, cells: &str) {
 /// How a row's default is shown: nothing for what has none.
 fn default(row: &OptionRow, value: Option<i64>) -> String {
     match (row.kind, value) {
-        (Kind::Bytes { .. } | Kind::Text { .. }, None) if row.access == Access::Both => {
+        (Kind::Bytes { .. } | Kind::Text { .. } | Kind::String { .. }, None)
+            if row.access == Access::Both =>
+        {
             "empty".to_owned()
         }
+        (Kind::Key, None) => "zeros".to_owned(),
         _ => number(value),
     }
 }

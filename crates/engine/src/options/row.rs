@@ -35,6 +35,8 @@ pub struct OptionRow {
     pub stability: Stability,
     /// What it does, in one line.
     pub doc: &'static str,
+    /// Sockets that do not take it give its default back.
+    pub reads_everywhere: bool,
     pub(super) field: Field,
 }
 
@@ -54,6 +56,8 @@ pub enum Kind {
     Bool,
     /// Four bytes, 0 or more; every positive number counts as 1.
     Flag,
+    /// Four bytes, any; all but 0 count as 1.
+    Truth,
     /// Eight bytes, signed.
     I64 {
         /// The smallest value.
@@ -73,6 +77,15 @@ pub enum Kind {
         /// The largest length, in bytes.
         max: usize,
     },
+    /// A string of any bytes.
+    String {
+        /// The smallest length, in bytes.
+        min: usize,
+        /// The largest length, in bytes.
+        max: usize,
+    },
+    /// A key of CURVE: 32 bytes, or 40 of Z85, which a zero byte may follow.
+    Key,
     /// Four bytes to add a number, none to clear the list.
     IdList,
 }
@@ -138,10 +151,15 @@ pub(super) enum Field {
     U64(fn(&SocketOptions) -> u64, fn(&mut SocketOptions, u64)),
     Bytes(fn(&SocketOptions) -> &[u8], fn(&mut SocketOptions, &[u8])),
     Text(fn(&SocketOptions) -> &str, fn(&mut SocketOptions, &str)),
+    /// Of kind `String`.
+    Octets(fn(&SocketOptions) -> &[u8], fn(&mut SocketOptions, &[u8])),
+    Key(fn(&SocketOptions) -> &[u8; 32], fn(&mut SocketOptions, &[u8; 32])),
     /// Set only. Says what form was expected if the value has not got it.
     Parsed(fn(&mut SocketOptions, &[u8]) -> Result<(), &'static str>),
     /// A topic, which is handed to the caller and not kept here.
     Topic,
+    /// Something to be done, which is handed to the caller and not kept here.
+    Action,
     /// Not kept here: the engine knows.
     Engine,
     /// Not kept at all.
@@ -166,6 +184,7 @@ impl OptionRow {
             state: State::Built,
             stability: Stability::Stable,
             doc: "",
+            reads_everywhere: false,
             field: Field::Absent,
         }
     }
@@ -184,6 +203,14 @@ impl OptionRow {
 
     pub(super) const fn text(code: i32, name: &'static str, max: usize) -> Self {
         Self::new(code, name, Kind::Text { max }, None)
+    }
+
+    pub(super) const fn string(code: i32, name: &'static str, min: usize, max: usize) -> Self {
+        Self::new(code, name, Kind::String { min, max }, None)
+    }
+
+    pub(super) const fn key(code: i32, name: &'static str) -> Self {
+        Self::new(code, name, Kind::Key, None)
     }
 
     pub(super) const fn ids(code: i32, name: &'static str) -> Self {
@@ -207,6 +234,11 @@ impl OptionRow {
 
     pub(super) const fn only(mut self, types: &'static [SocketType]) -> Self {
         self.scope = Scope::Only(types);
+        self
+    }
+
+    pub(super) const fn reads_everywhere(mut self) -> Self {
+        self.reads_everywhere = true;
         self
     }
 
@@ -249,6 +281,15 @@ impl OptionRow {
         self
     }
 
+    /// Set only, and carried out by the engine.
+    pub(super) const fn action(mut self) -> Self {
+        self.access = Access::Set;
+        self.when = When::Now;
+        self.libzmq = None;
+        self.field = Field::Action;
+        self
+    }
+
     pub(super) const fn field(mut self, field: Field) -> Self {
         self.field = field;
         self
@@ -280,13 +321,17 @@ impl Kind {
     #[must_use]
     pub const fn type_name(&self) -> &'static str {
         match self {
-            Self::Int { .. } | Self::SystemOrPositive | Self::Bool | Self::Flag | Self::IdList => {
-                "int"
-            }
+            Self::Int { .. }
+            | Self::SystemOrPositive
+            | Self::Bool
+            | Self::Flag
+            | Self::Truth
+            | Self::IdList => "int",
             Self::I64 { .. } => "int64",
             Self::U64 => "uint64",
             Self::Bytes { .. } => "bytes",
-            Self::Text { .. } => "text",
+            Self::Text { .. } | Self::String { .. } => "text",
+            Self::Key => "key",
         }
     }
 
@@ -299,12 +344,16 @@ impl Kind {
             Self::SystemOrPositive => "-1, 1..".to_owned(),
             Self::Bool => "0, 1".to_owned(),
             Self::Flag => "0, 1..".to_owned(),
+            Self::Truth => "0, others".to_owned(),
             Self::I64 { min } => format!("{min}.."),
             Self::U64 => "any".to_owned(),
             Self::Bytes { min: 0, max: usize::MAX } => "any length".to_owned(),
             Self::Bytes { min, max: usize::MAX } => format!("at least {min} bytes"),
             Self::Bytes { min, max } => format!("{min} to {max} bytes"),
             Self::Text { max } => format!("up to {max} bytes"),
+            Self::String { min: 0, max } => format!("up to {max} bytes"),
+            Self::String { min, max } => format!("{min} to {max} bytes"),
+            Self::Key => "32 bytes, or 40 of Z85".to_owned(),
             Self::IdList => "4 bytes, 0 to clear".to_owned(),
         }
     }
@@ -313,13 +362,14 @@ impl Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Int { .. } | Self::SystemOrPositive | Self::Bool | Self::Flag => {
+            Self::Int { .. } | Self::SystemOrPositive | Self::Bool | Self::Flag | Self::Truth => {
                 write!(f, "an int (4 bytes) of {}", self.range())
             }
             Self::I64 { .. } => write!(f, "an int64 (8 bytes) of {}", self.range()),
             Self::U64 => f.write_str("a uint64 (8 bytes)"),
             Self::Bytes { .. } => write!(f, "bytes, {}", self.range()),
-            Self::Text { .. } => write!(f, "text of {}", self.range()),
+            Self::Text { .. } | Self::String { .. } => write!(f, "text of {}", self.range()),
+            Self::Key => f.write_str("a key, 32 bytes or 40 characters of Z85"),
             Self::IdList => f.write_str("an int (4 bytes) to add, or no bytes to clear"),
         }
     }

@@ -7,11 +7,15 @@
 use std::time::Duration;
 
 use oxmq_zmtp::SocketType;
+use zeroize::Zeroizing;
 
 use super::code;
+use super::durable::DurableOptions;
 use super::error::{OptionError, OptionFault};
 use super::row::{Access, Field, Kind, OptionRow, State, When};
+use super::security::SecurityOptions;
 use super::table::{row, rows};
+use crate::limits::BATCH_MESSAGE_BYTES;
 use crate::transport::TransportOptions;
 
 /// The values of one socket's options. Each field says its option; ranges, units, defaults and
@@ -117,9 +121,47 @@ pub struct SocketOptions {
     /// METADATA: names beginning with `X-` and their values, told to each peer.
     pub metadata: Vec<(String, Vec<u8>)>,
 
+    /// IN_BATCH_SIZE: messages that one system call may bring; see `batch_bytes`.
+    pub in_batch_messages: usize,
+    /// OUT_BATCH_SIZE: messages collected for one system call; see `batch_bytes`.
+    pub out_batch_messages: usize,
+    /// The context's MAX_MSGSZ: the longest part that can be sent, in bytes.
+    pub max_sent_bytes: usize,
+    /// The context's ZERO_COPY_RECV: received messages share the buffer they were read into.
+    pub zero_copy_recv: bool,
+    /// LOOPBACK_FASTPATH: of Windows only.
+    pub loopback_fastpath: bool,
+    /// RATE, RECOVERY_IVL and MULTICAST_*.
+    pub multicast: MulticastOptions,
+
     /// What binding, connecting and the streams need: IPV6, BACKLOG, SNDBUF, RCVBUF, TOS, PRIORITY,
     /// TCP_*, BINDTODEVICE, BUSY_POLL, USE_FD, IPC_FILTER_* and IPC_TAKEOVER.
     pub transport: TransportOptions,
+
+    /// MECHANISM, PLAIN_*, CURVE_*, ZAP_*, AUTHORITY_REQUIRED and the allow-list.
+    pub security: SecurityOptions,
+
+    /// STORE, DURABLE, SYNC, ACK_MODE, LOG_*, ATTEMPTS_MAX, START, KEEP and SPILL_*.
+    pub durable: DurableOptions,
+    /// MESSAGE_TTL: how long a message sent from now on may wait in the socket's log; `None` is for
+    /// ever.
+    pub message_ttl: Option<Duration>,
+}
+
+/// What multicast transports are told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MulticastOptions {
+    /// RATE, in kbit/s.
+    pub rate_kbit_s: i32,
+    /// RECOVERY_IVL, in milliseconds.
+    pub recovery_ivl_ms: i32,
+    /// MULTICAST_HOPS.
+    pub hops: i32,
+    /// MULTICAST_MAXTPDU, in bytes.
+    pub max_tpdu_bytes: i32,
+    /// MULTICAST_LOOP.
+    pub loopback: bool,
 }
 
 /// RECONNECT_STOP: what ends the attempts to connect again. libzmq's bits in brackets.
@@ -130,7 +172,8 @@ pub struct ReconnectStop {
     pub conn_refused: bool,
     /// The handshake failed (2).
     pub handshake_failed: bool,
-    /// The connection was established and then lost (4).
+    /// The connection was established and then lost (4); in the C library: `zmq_disconnect` was
+    /// called, though messages linger.
     pub after_disconnect: bool,
 }
 
@@ -159,6 +202,8 @@ pub enum SetEffect<'a> {
     Subscribe(&'a [u8]),
     /// Cancel one subscription to the topic (XPUB: as above).
     Unsubscribe(&'a [u8]),
+    /// Acknowledge what was received.
+    Acknowledge,
 }
 
 /// The value of an option as the C API has it.
@@ -174,6 +219,10 @@ pub enum OptionValue<'a> {
     Bytes(&'a [u8]),
     /// A string, to be ended with a zero byte in C.
     Str(&'a str),
+    /// The same of any bytes.
+    String(&'a [u8]),
+    /// A key of CURVE; C reads it as 32 bytes or as 41 of Z85 with a zero byte.
+    Key(&'a [u8; 32]),
     /// The engine knows the value: RCVMORE, FD, EVENTS, TYPE, LAST_ENDPOINT, THREAD_SAFE,
     /// MECHANISM, TOPICS_COUNT.
     Engine,
@@ -230,6 +279,14 @@ impl SocketOptions {
                 check_length(row.kind, value).ok_or_else(length)?;
                 write(self, str::from_utf8(value).map_err(|_| form("text in UTF-8"))?);
             }
+            Field::Octets(_, write) => {
+                check_length(row.kind, value).ok_or_else(length)?;
+                write(self, value);
+            }
+            Field::Key(_, write) => {
+                check_length(row.kind, value).ok_or_else(length)?;
+                write(self, &*read_key(value).ok_or_else(|| form("a key in Z85"))?);
+            }
             Field::Parsed(parse) => {
                 check_length(row.kind, value).ok_or_else(length)?;
                 parse(self, value).map_err(form)?;
@@ -239,6 +296,10 @@ impl SocketOptions {
                     return Err(refuse(OptionFault::Requires { option: "XPUB_MANUAL" }));
                 }
             }
+            Field::Action => {
+                let int = i32::from_ne_bytes(value.try_into().map_err(|_| length())?);
+                check_int(row.kind, int).map_err(refuse)?;
+            }
             Field::Engine => return Err(refuse(OptionFault::ReadOnly)),
             Field::Absent => return Err(refuse(OptionFault::Unknown)),
         }
@@ -247,6 +308,7 @@ impl SocketOptions {
             (code::RCVHWM, _) => SetEffect::ReceiveHwm,
             (code::SUBSCRIBE, _) => SetEffect::Subscribe(value),
             (code::UNSUBSCRIBE, _) => SetEffect::Unsubscribe(value),
+            (code::ACK, _) => SetEffect::Acknowledge,
             (_, When::Now) => SetEffect::Live,
             (_, When::NextConnection) => SetEffect::Stored,
         })
@@ -265,12 +327,26 @@ impl SocketOptions {
             Field::U64(read, _) => OptionValue::U64(read(self)),
             Field::Bytes(read, _) => OptionValue::Bytes(read(self)),
             Field::Text(read, _) => OptionValue::Str(read(self)),
+            Field::Octets(read, _) => OptionValue::String(read(self)),
+            Field::Key(read, _) => OptionValue::Key(read(self)),
             Field::Engine => OptionValue::Engine,
-            Field::Parsed(_) | Field::Topic | Field::Absent => {
+            Field::Parsed(_) | Field::Topic | Field::Action | Field::Absent => {
                 let fault = OptionFault::WriteOnly;
                 return Err(OptionError { code, name: Some(row.name), fault });
             }
         })
+    }
+
+    /// The most bytes of one system call for a batch option of so many messages: 32 for each, so
+    /// that the default leaves it to the size of the engine's own buffers.
+    pub(crate) fn batch_bytes(messages: usize) -> usize {
+        messages.saturating_mul(BATCH_MESSAGE_BYTES)
+    }
+
+    /// The option of this number decides how a socket is durable or spills, which is settled at its
+    /// first bind or connect.
+    pub(crate) fn is_of_durability(code: i32) -> bool {
+        code > code::ZMQ_LAST && code != code::ACK && code != code::MESSAGE_TTL
     }
 
     /// The type of the socket that these options are for.
@@ -299,7 +375,10 @@ impl SocketOptions {
         };
         let fault = match row.state {
             State::NotBuilt(feature) => OptionFault::NotBuilt { feature },
-            State::Built if !row.belongs_to(self.socket_type) => {
+            State::Built
+                if !row.belongs_to(self.socket_type)
+                    && (other == Access::Get || !row.reads_everywhere) =>
+            {
                 OptionFault::WrongSocketType { found: self.socket_type }
             }
             State::Built if row.access == other => fault,
@@ -377,22 +456,33 @@ impl SocketOptions {
             disconnect_msg: Vec::new(),
             hiccup_msg: Vec::new(),
             metadata: Vec::new(),
+            in_batch_messages: 0,
+            out_batch_messages: 0,
+            max_sent_bytes: usize::MAX,
+            zero_copy_recv: true,
+            loopback_fastpath: false,
+            multicast: MulticastOptions::default(),
             transport: TransportOptions::default(),
+            security: SecurityOptions::blank(),
+            durable: DurableOptions::blank(),
+            message_ttl: None,
         }
     }
 }
 
 /// The number if it is in range, 1 for each positive number of a flag.
-fn check_int(kind: Kind, int: i32) -> Result<i32, OptionFault> {
+pub(super) fn check_int(kind: Kind, int: i32) -> Result<i32, OptionFault> {
     let in_range = match kind {
         Kind::Int { min, max } => (min..=max).contains(&int),
         Kind::SystemOrPositive => int == -1 || int >= 1,
         Kind::Bool => int == 0 || int == 1,
         Kind::Flag => int >= 0,
+        Kind::Truth => true,
         _ => false,
     };
     match (in_range, kind) {
         (true, Kind::Flag) => Ok(int.min(1)),
+        (true, Kind::Truth) => Ok(i32::from(int != 0)),
         (true, _) => Ok(int),
         (false, _) => Err(OptionFault::Range { expected: kind, found: int.into() }),
     }
@@ -403,8 +493,19 @@ fn check_length(kind: Kind, value: &[u8]) -> Option<()> {
     let fits = match kind {
         Kind::Bytes { min, max } => (min..=max).contains(&value.len()),
         Kind::Text { max } => value.len() <= max,
+        Kind::String { min, max } => (min..=max).contains(&value.len()),
+        Kind::Key => matches!(value.len(), 32 | 40 | 41),
         Kind::IdList => matches!(value.len(), 0 | 4),
         _ => false,
     };
     fits.then_some(())
+}
+
+/// A key in one of the forms that C programs give it in. `zmq_setsockopt(3)`, ZMQ_CURVE_PUBLICKEY.
+fn read_key(value: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+    match value.len() {
+        32 => value.try_into().ok().map(Zeroizing::new),
+        40 => crate::security::key_from_z85(value),
+        _ => value.strip_suffix(&[0]).and_then(crate::security::key_from_z85),
+    }
 }

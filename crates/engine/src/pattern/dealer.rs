@@ -7,8 +7,8 @@ use super::fair_queue::FairQueue;
 use super::load_balancer::LoadBalancer;
 use super::{Pattern, hello, probe};
 use crate::error::{Error, Result};
-use crate::pipe::PipeId;
 use crate::pipe::table::Pipes;
+use crate::pipe::{Pipe, PipeId};
 
 /// See the file's first paragraph.
 #[derive(Default)]
@@ -36,7 +36,8 @@ impl Pattern for Dealer {
     }
 
     fn disconnected(&mut self, pipes: &mut Pipes, id: PipeId) {
-        if !pipes.options.hiccup_msg.is_empty() && pipes.is_open(id) {
+        let returns = pipes.peek(id).is_some_and(Pipe::is_session);
+        if returns && !pipes.options.hiccup_msg.is_empty() && pipes.is_open(id) {
             self.hiccups += 1;
         }
     }
@@ -69,13 +70,23 @@ impl Pattern for Dealer {
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        let mut msg = Msg::new();
+        self.recv_into(pipes, &mut msg)?;
+        Ok(msg)
+    }
+
+    fn recv_into(&mut self, pipes: &mut Pipes, place: &mut Msg) -> Result<()> {
         if self.hiccups > 0 && !self.queue.is_mid_message() {
             self.hiccups -= 1;
-            return Ok(Msg::from_slice(&pipes.options.hiccup_msg));
+            *place = Msg::from_slice(&pipes.options.hiccup_msg);
+            return Ok(());
         }
         // RFC 28 §The DEALER Socket Type: SHALL deliver these to its calling application; SHALL not
         // filter or modify incoming messages in any way.
-        self.queue.recv(pipes).map(|(_, msg)| msg).ok_or(Error::WouldBlock)
+        match self.queue.recv_into(pipes, place) {
+            Some(_) => Ok(()),
+            None => Err(Error::WouldBlock),
+        }
     }
 
     fn has_in(&mut self, pipes: &mut Pipes) -> bool {

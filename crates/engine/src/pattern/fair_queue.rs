@@ -55,28 +55,42 @@ impl FairQueue {
     }
 
     /// Takes the next part, and tells which pipe it came from.
-    #[inline]
     pub(crate) fn recv(&mut self, pipes: &mut Pipes) -> Option<(PipeId, Msg)> {
+        let mut msg = Msg::new();
+        self.recv_into(pipes, &mut msg).map(|id| (id, msg))
+    }
+
+    /// As `recv`, in place of what `place` was.
+    #[inline]
+    pub(crate) fn recv_into(&mut self, pipes: &mut Pipes, place: &mut Msg) -> Option<PipeId> {
         loop {
-            let id = self.next(pipes)?;
-            let Some(msg) = pipes.pop(id) else {
-                // Only a pipe that lost its messages in between comes here.
-                self.current = None;
-                self.active.pop_front();
-                if let Some(pipe) = pipes.pipe(id) {
-                    pipe.in_active = false;
+            let id = self.active.front().copied()?;
+            if pipes.pop_into(id, place) {
+                if place.more() {
+                    self.current = Some(id);
+                } else {
+                    self.current = None;
+                    if self.active.len() > 1 {
+                        self.active.rotate_left(1);
+                    }
                 }
-                continue;
-            };
-            if msg.more() {
-                self.current = Some(id);
-            } else {
-                self.current = None;
-                if self.active.len() > 1 {
-                    self.active.rotate_left(1);
-                }
+                return Some(id);
             }
-            return Some((id, msg));
+            self.look_further(pipes, id);
+        }
+    }
+
+    /// Nothing that was read is left of the first pipe: reads it, or passes on to the next one.
+    #[cold]
+    #[inline(never)]
+    fn look_further(&mut self, pipes: &mut Pipes, id: PipeId) {
+        // In the middle of a message it is a pipe that lost its messages in between.
+        let lost = self.current.take().is_some();
+        if lost || !pipes.has_message(id) {
+            self.active.pop_front();
+            if let Some(pipe) = pipes.pipe(id) {
+                pipe.in_active = false;
+            }
         }
     }
 

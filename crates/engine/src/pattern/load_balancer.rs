@@ -77,6 +77,19 @@ impl LoadBalancer {
     /// its message went away.
     #[inline]
     pub(crate) fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<Option<PipeId>, ()> {
+        if let Some(id) = self.active.get(self.next).copied()
+            && !self.mid_message
+            && !part.more()
+            && pipes.push_in_stream(id, part)
+        {
+            self.advance();
+            return Ok(Some(id));
+        }
+        self.send_any(pipes, part)
+    }
+
+    #[inline(never)]
+    fn send_any(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<Option<PipeId>, ()> {
         let id = if self.mid_message {
             self.current
         } else {
@@ -86,19 +99,25 @@ impl LoadBalancer {
         };
         let more = part.more();
         self.mid_message = more;
-        let part = part.take();
-        if let Some(id) = id {
-            pipes.push(id, part, more);
+        match id {
+            Some(id) => pipes.push_from(id, part, more),
+            None => part.reset(),
         }
         if !more {
             self.current = None;
             if id.is_some() {
-                self.next += 1;
-                if self.next >= self.active.len() {
-                    self.next = 0;
-                }
+                self.advance();
             }
         }
         Ok(id)
+    }
+
+    /// The next message goes to the next pipe.
+    #[inline]
+    fn advance(&mut self) {
+        self.next += 1;
+        if self.next >= self.active.len() {
+            self.next = 0;
+        }
     }
 }

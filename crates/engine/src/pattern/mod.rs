@@ -2,27 +2,37 @@
 //!
 //! A pattern is a state machine without I/O. The socket's state calls it under the socket's lock:
 //! with parts to send, for parts to receive, and when pipes come, go or become ready. RFC 28
-//! (request-reply), 29 (publish-subscribe), 30 (pipeline) and 31 (exclusive pair).
+//! (request-reply), 29 (publish-subscribe), 30 (pipeline), 31 (exclusive pair), 41 (client-server),
+//! 48 (radio-dish), 49 (scatter-gather), 51 (peer-to-peer) and 52 (channel).
 
-mod dealer;
-mod fair_queue;
-mod load_balancer;
+pub(crate) mod dealer;
+mod dgram;
+mod dish;
+pub(crate) mod fair_queue;
+pub(crate) mod load_balancer;
 mod pair;
 mod pipeline;
+mod radio;
 mod refusals;
-mod rep;
-mod req;
-mod router;
+pub(crate) mod rep;
+pub(crate) mod req;
+pub(crate) mod router;
+mod server;
+mod single;
 mod stream;
-mod xpub;
-mod xsub;
+pub(crate) mod xpub;
+pub(crate) mod xsub;
+
+use std::time::Instant;
 
 use oxmq_message::Msg;
 use oxmq_zmtp::SocketType;
 
+use crate::durable::{Durable, Told};
 use crate::error::{Error, Result};
 use crate::pipe::PipeId;
 use crate::pipe::table::Pipes;
+use crate::spill::Overflow;
 
 /// Whom to wake of those that wait to send.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,6 +84,13 @@ pub(crate) trait Pattern: Send {
     /// Takes the next part of a message.
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg>;
 
+    /// As `recv`, in place of what `place` was, which stays if there is nothing to take. Saves
+    /// moving the message about.
+    fn recv_into(&mut self, pipes: &mut Pipes, place: &mut Msg) -> Result<()> {
+        *place = self.recv(pipes)?;
+        Ok(())
+    }
+
     /// `recv` would not block.
     fn has_in(&mut self, pipes: &mut Pipes) -> bool;
 
@@ -95,20 +112,69 @@ pub(crate) trait Pattern: Send {
         Err(Error::NotSupported { operation: "unsubscribing" })
     }
 
+    /// DISH: joins a group.
+    fn join(&mut self, _pipes: &mut Pipes, _group: &[u8]) -> Result<()> {
+        Err(Error::NotSupported { operation: "joining a group" })
+    }
+
+    /// The reverse of `join`.
+    fn leave(&mut self, _pipes: &mut Pipes, _group: &[u8]) -> Result<()> {
+        Err(Error::NotSupported { operation: "leaving a group" })
+    }
+
+    /// SERVER and PEER: the pipe of the peer with this number.
+    fn peer(&self, _number: u32) -> Result<PipeId> {
+        Err(Error::NotSupported { operation: "naming a peer by its number" })
+    }
+
+    /// ROUTER: whether there is room for a message to the peer of this routing id.
+    fn has_room_for(&mut self, _pipes: &mut Pipes, _routing_id: &[u8]) -> Result<bool> {
+        Err(Error::NotSupported { operation: "asking for a peer" })
+    }
+
     /// Topics subscribed to, on the types that have any.
     fn topics(&self) -> Option<usize> {
         None
     }
 
-    /// How many peers have subscribed to something, on the types that know.
+    /// A durable peer has sent a command, or a peer has answered a PING of ours.
+    fn told(&mut self, _pipes: &mut Pipes, _id: PipeId, _told: Told) {}
+
+    /// What was recorded may be safe now, or something is due: a durable socket goes on. Returns
+    /// when to be called again.
+    fn resume(&mut self, _pipes: &mut Pipes, _now: Instant) -> Option<Instant> {
+        None
+    }
+
+    /// Acknowledges every message received so far.
+    fn acknowledge(&mut self, _pipes: &mut Pipes) -> Result<()> {
+        Err(Error::NotSupported { operation: "acknowledging on a socket that is not durable" })
+    }
+
+    /// Where durable messages of the socket stand; `None` on one that is not durable.
+    fn durable(&mut self) -> Option<&mut dyn Durable> {
+        None
+    }
+
+    /// What waits to be sent beyond the pipes, when the socket is closed.
+    fn take_unsent(&mut self) -> Option<Overflow> {
+        None
+    }
+
+    /// STREAM: the routing id of the connection asked for last.
+    fn last_connect(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// How many peers have subscribed to something, or joined a group, on the types that know.
     fn subscribers(&self) -> Option<usize> {
         None
     }
 }
 
 /// The pattern of a socket type.
-pub(crate) fn of(socket_type: SocketType) -> Result<Box<dyn Pattern>> {
-    Ok(match socket_type {
+pub(crate) fn of(socket_type: SocketType) -> Box<dyn Pattern> {
+    match socket_type {
         SocketType::Pair => Box::new(pair::Pair::default()),
         SocketType::Pub => Box::new(xpub::XPub::new(false)),
         SocketType::XPub => Box::new(xpub::XPub::new(true)),
@@ -121,19 +187,32 @@ pub(crate) fn of(socket_type: SocketType) -> Result<Box<dyn Pattern>> {
         SocketType::Push => Box::new(pipeline::Push::default()),
         SocketType::Pull => Box::new(pipeline::Pull::default()),
         SocketType::Stream => Box::new(stream::Raw::default()),
-        _ => return Err(Error::NotSupported { operation: "making a socket of a draft type" }),
-    })
+        SocketType::Client => Box::new(single::Single(dealer::Dealer::default())),
+        SocketType::Server => Box::new(server::Server::new(false)),
+        SocketType::Peer => Box::new(server::Server::new(true)),
+        SocketType::Scatter => Box::new(single::Single(pipeline::Push::default())),
+        SocketType::Gather => Box::new(single::Single(pipeline::Pull::default())),
+        SocketType::Channel => Box::new(single::Single(pair::Pair::default())),
+        SocketType::Radio => Box::new(radio::Radio::default()),
+        SocketType::Dish => Box::new(dish::Dish::default()),
+        SocketType::Dgram => Box::new(dgram::Dgram::default()),
+    }
+}
+
+/// A pattern for a socket that is between two, and for one whose durable pattern has closed.
+pub(crate) fn none() -> Box<dyn Pattern> {
+    of(SocketType::Pull)
 }
 
 /// Sends an empty message, by which a ROUTER learns of a new peer (`probe_router`).
-fn probe(pipes: &mut Pipes, id: PipeId) {
+pub(crate) fn probe(pipes: &mut Pipes, id: PipeId) {
     if pipes.options.probe_router && pipes.has_room(id) {
         pipes.push(id, Msg::new(), false);
     }
 }
 
 /// Sends the message that every new peer gets (`hello_msg`).
-fn hello(pipes: &mut Pipes, id: PipeId) {
+pub(crate) fn hello(pipes: &mut Pipes, id: PipeId) {
     if pipes.options.hello_msg.is_empty() {
         return;
     }

@@ -91,18 +91,24 @@ impl Pattern for Pair {
         };
         let more = part.more();
         self.sending = more.then_some(id);
-        let part = part.take();
-        if let Some(id) = id {
-            pipes.push(id, part, more);
+        match id {
+            Some(id) => pipes.push_from(id, part, more),
+            None => part.reset(),
         }
         Ok(())
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        let mut msg = Msg::new();
+        self.recv_into(pipes, &mut msg)?;
+        Ok(msg)
+    }
+
+    fn recv_into(&mut self, pipes: &mut Pipes, place: &mut Msg) -> Result<()> {
         // RFC 31 §The PAIR Socket Type: SHALL receive incoming messages from its single peer if it
         // has one; SHALL deliver these to its calling application.
         let id = self.readable_pipe(pipes).ok_or(Error::WouldBlock)?;
-        pipes.pop(id).ok_or(Error::WouldBlock)
+        if pipes.pop_into(id, place) { Ok(()) } else { Err(Error::WouldBlock) }
     }
 
     fn has_in(&mut self, pipes: &mut Pipes) -> bool {

@@ -98,9 +98,16 @@ impl Pattern for Pull {
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        self.queue.recv(pipes).map(|(_, msg)| msg).ok_or(Error::WouldBlock)
+    }
+
+    fn recv_into(&mut self, pipes: &mut Pipes, place: &mut Msg) -> Result<()> {
         // RFC 30 §The PULL Socket Type: SHALL deliver these to its calling application; SHALL not
         // filter or modify incoming messages in any way.
-        self.queue.recv(pipes).map(|(_, msg)| msg).ok_or(Error::WouldBlock)
+        match self.queue.recv_into(pipes, place) {
+            Some(_) => Ok(()),
+            None => Err(Error::WouldBlock),
+        }
     }
 
     fn has_in(&mut self, pipes: &mut Pipes) -> bool {

@@ -3,8 +3,8 @@
 
 use oxmq_message::Msg;
 
-use super::Pattern;
 use super::fair_queue::FairQueue;
+use super::{Pattern, probe};
 use crate::error::{Error, Result};
 use crate::pipe::PipeId;
 use crate::pipe::table::Pipes;
@@ -103,6 +103,11 @@ impl Pattern for Rep {
         self.queue.activate(pipes, id);
     }
 
+    fn connected(&mut self, pipes: &mut Pipes, id: PipeId) -> Result<(), &'static str> {
+        probe(pipes, id);
+        Ok(())
+    }
+
     fn gone(&mut self, _pipes: &mut Pipes, id: PipeId) {
         if self.asker == Some(id) {
             self.asker = None;
@@ -143,9 +148,9 @@ impl Pattern for Rep {
         }
         let more = part.more();
         self.exchange = if more { Exchange::Reply { begun: true } } else { Exchange::Idle };
-        let part = part.take();
-        if let Some(id) = self.asker {
-            pipes.push(id, part, more);
+        match self.asker {
+            Some(id) => pipes.push_from(id, part, more),
+            None => part.reset(),
         }
         if !more {
             self.asker = None;
@@ -154,6 +159,12 @@ impl Pattern for Rep {
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        let mut msg = Msg::new();
+        self.recv_into(pipes, &mut msg)?;
+        Ok(msg)
+    }
+
+    fn recv_into(&mut self, pipes: &mut Pipes, place: &mut Msg) -> Result<()> {
         match self.exchange {
             Exchange::Reply { .. } => {
                 return Err(Error::State {
@@ -169,10 +180,10 @@ impl Pattern for Rep {
         }
         // RFC 28 §The REP Socket Type: SHALL pass the remaining data frames to its calling
         // application.
-        let Some((_, msg)) = self.queue.recv(pipes) else { return Err(Error::WouldBlock) };
+        self.queue.recv_into(pipes, place).ok_or(Error::WouldBlock)?;
         self.exchange =
-            if msg.more() { Exchange::Request } else { Exchange::Reply { begun: false } };
-        Ok(msg)
+            if place.more() { Exchange::Request } else { Exchange::Reply { begun: false } };
+        Ok(())
     }
 
     fn has_in(&mut self, pipes: &mut Pipes) -> bool {

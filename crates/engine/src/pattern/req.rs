@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::pipe::PipeId;
 use crate::pipe::table::Pipes;
 
+/// Most messages that sending a request discards, so that peers that flood cannot keep it.
+const EARLY_REPLIES_MAX: usize = 65_536;
+
 /// Where the exchange stands. `Idle` -> `Request` (parts sent) -> `Waiting` -> `Reply` (parts
 /// received) -> `Idle`.
 // RFC 28 §The REQ Socket Type: SHALL send and then receive exactly one message at a time. The
@@ -71,6 +74,17 @@ impl Req {
             self.asked = asked;
         }
         true
+    }
+
+    /// Discards what came before the request went out, which answers none of it.
+    fn discard_early(&mut self, pipes: &mut Pipes) {
+        for _ in 0..EARLY_REPLIES_MAX {
+            if self.queue.recv(pipes).is_none() {
+                return;
+            }
+            self.queue.skip_message(pipes);
+            pipes.drops.malformed += 1;
+        }
     }
 
     /// Takes the envelope of the awaited reply off. Anything else is discarded.
@@ -147,6 +161,7 @@ impl Pattern for Req {
             _ => {}
         }
         if self.exchange != Exchange::Request {
+            self.discard_early(pipes);
             // RFC 28 §The REQ Socket Type: SHALL block on sending, or return a suitable error, when
             // it has no connected peers; SHALL NOT discard messages that it cannot send.
             if !self.open_request(pipes) {
@@ -156,14 +171,22 @@ impl Pattern for Req {
         }
         let more = part.more();
         // The envelope was taken, so the parts behind it are too.
-        let _ = self.balancer.send(pipes, part);
+        let sent = self.balancer.send(pipes, part);
         if !more {
-            self.exchange = Exchange::Waiting;
+            // Of a request whose peer went away half-way nothing is to come.
+            let went_out = matches!(sent, Ok(Some(_)));
+            self.exchange = if went_out { Exchange::Waiting } else { Exchange::Idle };
         }
         Ok(())
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        let mut msg = Msg::new();
+        self.recv_into(pipes, &mut msg)?;
+        Ok(msg)
+    }
+
+    fn recv_into(&mut self, pipes: &mut Pipes, place: &mut Msg) -> Result<()> {
         match self.exchange {
             Exchange::Idle | Exchange::Request => {
                 return Err(Error::State {
@@ -177,9 +200,9 @@ impl Pattern for Req {
             }
             Exchange::Reply => {}
         }
-        let Some((_, msg)) = self.queue.recv(pipes) else { return Err(Error::WouldBlock) };
-        self.exchange = if msg.more() { Exchange::Reply } else { Exchange::Idle };
-        Ok(msg)
+        self.queue.recv_into(pipes, place).ok_or(Error::WouldBlock)?;
+        self.exchange = if place.more() { Exchange::Reply } else { Exchange::Idle };
+        Ok(())
     }
 
     fn has_in(&mut self, pipes: &mut Pipes) -> bool {

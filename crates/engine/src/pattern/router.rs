@@ -85,7 +85,7 @@ impl Default for Router {
 
 /// Routing ids made for peers that do not name themselves: a zero byte and a number. The pattern
 /// of a socket that hands them out keeps the next number.
-pub(super) fn automatic_id(next: &mut u32) -> Vec<u8> {
+pub(crate) fn automatic_id(next: &mut u32) -> Vec<u8> {
     let mut id = Vec::with_capacity(5);
     id.push(0);
     id.extend_from_slice(&next.to_be_bytes());
@@ -115,7 +115,7 @@ impl Router {
             None => {}
             Some(_) if !handover => return Err("another peer has this routing id"),
             Some(old) => {
-                // The newcomer takes the name over; the old connection is closed.
+                // The newcomer takes the name over.
                 self.forget(pipes, old);
                 pipes.lost.push((old, Loss::Replaced("another peer took its routing id over")));
             }
@@ -206,7 +206,8 @@ impl Pattern for Router {
         self.identify(pipes, id)?;
         probe(pipes, id);
         hello(pipes, id);
-        if pipes.options.router_notify.connect {
+        // A raw connection is told of like a STREAM's, as in libzmq.
+        if pipes.options.router_notify.connect || pipes.options.router_raw {
             self.note(pipes, id, NotificationBody::Connected);
         }
         Ok(())
@@ -217,7 +218,7 @@ impl Pattern for Router {
         if self.peers.get(&pipe.routing_id) != Some(&id) {
             return;
         }
-        if pipes.options.router_notify.disconnect {
+        if pipes.options.router_notify.disconnect || pipes.options.router_raw {
             self.note(pipes, id, NotificationBody::Disconnected);
         }
         if !pipes.options.disconnect_msg.is_empty() {
@@ -266,7 +267,7 @@ impl Pattern for Router {
                 self.sending = Sending::Address;
             }
             Sending::To(id) => {
-                pipes.push(id, part.take(), more);
+                pipes.push_from(id, part, more);
                 if !more {
                     self.sending = Sending::Address;
                 }
@@ -282,21 +283,29 @@ impl Pattern for Router {
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        let mut msg = Msg::new();
+        self.recv_into(pipes, &mut msg)?;
+        Ok(msg)
+    }
+
+    fn recv_into(&mut self, pipes: &mut Pipes, place: &mut Msg) -> Result<()> {
         match self.receiving {
             Receiving::EmptyBody => {
                 self.receiving = Receiving::Nothing;
-                return Ok(Msg::new());
+                place.reset();
+                return Ok(());
             }
             Receiving::DisconnectBody => {
                 self.receiving = Receiving::Nothing;
-                return Ok(Msg::from_slice(&pipes.options.disconnect_msg));
+                *place = Msg::from_slice(&pipes.options.disconnect_msg);
+                return Ok(());
             }
             Receiving::Body(_) => {
-                let (_, msg) = self.queue.recv(pipes).ok_or(Error::WouldBlock)?;
-                if !msg.more() {
+                self.queue.recv_into(pipes, place).ok_or(Error::WouldBlock)?;
+                if !place.more() {
                     self.receiving = Receiving::Nothing;
                 }
-                return Ok(msg);
+                return Ok(());
             }
             Receiving::Nothing => {}
         }
@@ -318,7 +327,8 @@ impl Pattern for Router {
             address
         };
         address.set_more(true);
-        Ok(address)
+        *place = address;
+        Ok(())
     }
 
     fn has_in(&mut self, pipes: &mut Pipes) -> bool {
@@ -332,6 +342,11 @@ impl Pattern for Router {
             return true;
         }
         self.peers.values().any(|id| pipes.has_room(*id))
+    }
+
+    fn has_room_for(&mut self, pipes: &mut Pipes, routing_id: &[u8]) -> Result<bool> {
+        let id = self.peers.get(routing_id).ok_or(Error::HostUnreachable)?;
+        Ok(pipes.has_room(*id))
     }
 
     fn wake_senders(&mut self, pipes: &mut Pipes) -> WakeSenders {

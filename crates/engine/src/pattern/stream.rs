@@ -19,7 +19,7 @@ use crate::pipe::table::Pipes;
 enum Sending {
     Address,
     To(PipeId),
-    /// The connection went away after it was addressed.
+    /// The connection went away after it was addressed, or nothing was to follow the address.
     Dropped,
 }
 
@@ -32,6 +32,15 @@ enum Receiving {
     Notification,
 }
 
+/// A connection made or lost that is to be told.
+struct Notice {
+    /// The routing id.
+    peer: Msg,
+    /// Empty.
+    body: Msg,
+    made: bool,
+}
+
 /// See the file's first paragraph.
 pub(crate) struct Raw {
     queue: FairQueue,
@@ -40,7 +49,11 @@ pub(crate) struct Raw {
     sending: Sending,
     receiving: Receiving,
     /// Connections made (true) and lost that are still to be told, as empty messages.
-    notices: VecDeque<(Vec<u8>, bool)>,
+    notices: VecDeque<Notice>,
+    /// The empty body of the notification being received.
+    notification: Msg,
+    /// The routing id of the last connection, asked for or accepted.
+    last_connect: Option<Vec<u8>>,
     refusals: Refusals,
 }
 
@@ -53,17 +66,24 @@ impl Default for Raw {
             sending: Sending::Address,
             receiving: Receiving::Address,
             notices: VecDeque::new(),
+            notification: Msg::new(),
+            last_connect: None,
             refusals: Refusals::default(),
         }
     }
 }
 
 impl Raw {
-    fn note(&mut self, peer: Vec<u8>, made: bool) {
+    fn note(&mut self, pipes: &mut Pipes, id: PipeId, made: bool) {
+        let Some(pipe) = pipes.peek(id) else { return };
+        let mut peer = Msg::from_slice(&pipe.routing_id);
+        let mut body = Msg::new();
+        pipes.mark_with_meta(id, &mut peer);
+        pipes.mark_with_meta(id, &mut body);
         if self.notices.len() >= PEER_NOTICES_MAX {
             self.notices.pop_front();
         }
-        self.notices.push_back((peer, made));
+        self.notices.push_back(Notice { peer, body, made });
     }
 
     fn forget(&mut self, pipes: &mut Pipes, id: PipeId) {
@@ -81,25 +101,23 @@ impl Pattern for Raw {
         if pipe.routing_id.is_empty() {
             pipe.routing_id = automatic_id(&mut self.next_id);
         }
+        self.last_connect = Some(pipe.routing_id.clone());
         self.peers.insert(pipe.routing_id.clone(), id);
         self.queue.activate(pipes, id);
     }
 
     fn connected(&mut self, pipes: &mut Pipes, id: PipeId) -> Result<(), &'static str> {
-        if pipes.options.stream_notify
-            && let Some(pipe) = pipes.peek(id)
-        {
-            self.note(pipe.routing_id.clone(), true);
+        if pipes.options.stream_notify {
+            self.note(pipes, id, true);
         }
         Ok(())
     }
 
     fn disconnected(&mut self, pipes: &mut Pipes, id: PipeId) {
-        if pipes.options.stream_notify
-            && let Some(pipe) = pipes.peek(id)
-        {
+        // `zmq_socket(3)` tells of what the peer closes.
+        if pipes.options.stream_notify && pipes.is_open(id) {
             // Told behind the data that came before: see `recv`.
-            self.note(pipe.routing_id.clone(), false);
+            self.note(pipes, id, false);
         }
     }
 
@@ -129,9 +147,10 @@ impl Pattern for Raw {
         match self.sending {
             Sending::Address => {
                 if !part.more() {
-                    return Err(Error::InvalidMessage {
-                        reason: "a STREAM message is a routing id and a body",
-                    });
+                    // Any part is a routing id here, and the next one its body, as in libzmq.
+                    part.take();
+                    self.sending = Sending::Dropped;
+                    return Ok(());
                 }
                 let id = *self.peers.get(part.as_slice()).ok_or(Error::HostUnreachable)?;
                 if !pipes.has_room(id) {
@@ -163,7 +182,7 @@ impl Pattern for Raw {
         match self.receiving {
             Receiving::Notification => {
                 self.receiving = Receiving::Address;
-                return Ok(Msg::new());
+                return Ok(self.notification.take());
             }
             Receiving::Data(_) => {
                 self.receiving = Receiving::Address;
@@ -179,12 +198,13 @@ impl Pattern for Raw {
         let told = self
             .notices
             .front()
-            .is_some_and(|(peer, made)| *made || name.as_ref().is_none_or(|name| name != peer));
+            .is_some_and(|n| n.made || name.as_ref().is_none_or(|name| **name != *n.peer));
         let notice = if told { self.notices.pop_front() } else { None };
         let mut address = match (notice, from, name) {
-            (Some((peer, _)), ..) => {
+            (Some(notice), ..) => {
                 self.receiving = Receiving::Notification;
-                Msg::from_slice(&peer)
+                self.notification = notice.body;
+                notice.peer
             }
             (None, Some(id), Some(name)) => {
                 self.receiving = Receiving::Data(id);
@@ -196,6 +216,10 @@ impl Pattern for Raw {
         };
         address.set_more(true);
         Ok(address)
+    }
+
+    fn last_connect(&self) -> Option<&[u8]> {
+        self.last_connect.as_deref()
     }
 
     fn has_in(&mut self, pipes: &mut Pipes) -> bool {

@@ -47,7 +47,7 @@ pub(crate) struct XPub {
 }
 
 impl XPub {
-    pub(super) fn new(readable: bool) -> XPub {
+    pub(crate) fn new(readable: bool) -> XPub {
         XPub {
             readable,
             matcher: Matcher::new(),
@@ -129,31 +129,66 @@ impl XPub {
                 return;
             }
             let Some(msg) = pipes.pop(id) else { return };
-            if msg.command() {
-                self.obey(pipes, id, &msg);
-                continue;
-            }
-            match (msg.more(), continues) {
-                (true, false) => self.mid_receive.push(id),
-                (false, true) => self.mid_receive.retain(|p| *p != id),
-                _ => {}
-            }
-            let may_subscribe = !continues || !pipes.options.only_first_subscribe;
-            // RFC 23 §The Publish-Subscribe Pattern: peers before ZMTP 3.1 SHALL subscribe by
-            // message.
-            // RFC 29 §The PUB Socket Type: SHALL silently discard any messages that subscribers
-            // send it.
-            // RFC 29 §The XPUB Socket Type: SHALL deliver these messages to its calling
-            // application. It would have them fair-queued; they go in the order they are read in,
-            // as in libzmq.
-            match parse_subscription_message(&msg).filter(|_| may_subscribe) {
-                Some((true, topic)) => self.subscribed(pipes, id, topic),
-                Some((false, topic)) => self.cancelled(pipes, id, topic),
-                None if self.readable => self.pending.push_back(Pending { msg, pipe: None }),
-                None => {}
-            }
+            self.take_part(pipes, id, msg);
         }
         pipes.read_on_later(id);
+    }
+
+    /// Takes in a part or a command that a pipe has sent.
+    pub(crate) fn take_part(&mut self, pipes: &mut Pipes, id: PipeId, msg: Msg) {
+        let continues = self.mid_receive.contains(&id);
+        if msg.command() {
+            return self.obey(pipes, id, &msg);
+        }
+        match (msg.more(), continues) {
+            (true, false) => self.mid_receive.push(id),
+            (false, true) => self.mid_receive.retain(|p| *p != id),
+            _ => {}
+        }
+        let may_subscribe = !continues || !pipes.options.only_first_subscribe;
+        // RFC 23 §The Publish-Subscribe Pattern: peers before ZMTP 3.1 SHALL subscribe by
+        // message.
+        // RFC 29 §The PUB Socket Type: SHALL silently discard any messages that subscribers
+        // send it.
+        // RFC 29 §The XPUB Socket Type: SHALL deliver these messages to its calling
+        // application. It would have them fair-queued; they go in the order they are read in,
+        // as in libzmq.
+        match parse_subscription_message(&msg).filter(|_| may_subscribe) {
+            Some((true, topic)) => self.subscribed(pipes, id, topic),
+            Some((false, topic)) => self.cancelled(pipes, id, topic),
+            None if self.readable => self.pending.push_back(Pending { msg, pipe: None }),
+            None => {}
+        }
+    }
+
+    /// Whom a message with this first part is for, room or not.
+    pub(crate) fn subscribers_of(&mut self, pipes: &Pipes, part: &Msg, found: &mut Vec<PipeId>) {
+        self.find(pipes, part);
+        found.clear();
+        found.extend(self.matches.iter().map(|id| PipeId(*id)));
+    }
+
+    /// Finds the pipes whose subscriptions a message matches.
+    fn find(&mut self, pipes: &Pipes, part: &Msg) {
+        self.matches.clear();
+        if pipes.options.invert_matching {
+            let all = pipes.iter().map(|(id, _)| id.0);
+            self.matcher.inverted_matches(part, all, &mut self.matches);
+        } else {
+            self.matcher.matches(part, &mut self.matches);
+        }
+        if pipes.options.xpub_manual_last_value
+            && let Some(last) = self.last_pipe.take()
+        {
+            self.matches.retain(|id| *id == last.0);
+        }
+    }
+
+    /// Tells the reader of a subscription that somebody else keeps.
+    pub(crate) fn announce(&mut self, subscribe: bool, topic: &[u8]) {
+        if self.pending.len() < XPUB_PENDING_MAX {
+            self.tell(subscribe, topic, None);
+        }
     }
 
     /// Carries out a SUBSCRIBE or CANCEL command.
@@ -178,20 +213,17 @@ impl XPub {
     // an empty subscription SHALL match all messages.
     fn choose(&mut self, pipes: &mut Pipes, part: &Msg) -> Result<()> {
         self.targets.clear();
-        self.matches.clear();
-        if pipes.options.invert_matching {
-            let all = pipes.iter().map(|(id, _)| id.0);
-            self.matcher.inverted_matches(part, all, &mut self.matches);
-        } else {
-            self.matcher.matches(part, &mut self.matches);
-        }
-        if pipes.options.xpub_manual_last_value
-            && let Some(last) = self.last_pipe.take()
-        {
-            self.matches.retain(|id| *id == last.0);
-        }
+        self.find(pipes, part);
         for index in 0..self.matches.len() {
             let id = PipeId(self.matches[index]);
+            if pipes.options.xpub_nodrop && pipes.is_at_mark(id) {
+                // Writing may make room: a call that waits finds it when it tries again.
+                pipes.flush(id);
+                pipes.mark_reached = !pipes.is_at_mark(id);
+                self.targets.clear();
+                self.refusals.note(id);
+                return Err(Error::WouldBlock);
+            }
             if pipes.has_room(id) {
                 self.targets.push(id);
             } else if pipes.options.xpub_nodrop && pipes.is_open(id) {

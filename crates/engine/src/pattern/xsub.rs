@@ -47,19 +47,29 @@ impl XSub {
 
     /// The next part of a message that is wanted.
     fn take(&mut self, pipes: &mut Pipes) -> Option<Msg> {
+        let mut msg = Msg::new();
+        self.take_into(pipes, &mut msg).then_some(msg)
+    }
+
+    /// As `take`, in place of what `place` was; false if there is none. What is passed over may
+    /// have emptied it then.
+    fn take_into(&mut self, pipes: &mut Pipes, place: &mut Msg) -> bool {
         loop {
             let continues = self.queue.is_mid_message();
-            let (_, msg) = self.queue.recv(pipes)?;
+            if self.queue.recv_into(pipes, place).is_none() {
+                return false;
+            }
             // RFC 29 §The SUB Socket Type: MAY filter messages according to subscriptions, using a
             // prefix match algorithm. It has to: a publisher of ZMTP 1.0 does not.
             // RFC 29 §The XSUB Socket Type: SHALL deliver messages to its calling application,
             // which filters if it wants to.
             if continues || !self.is_sub {
-                return Some(msg);
+                return true;
             }
-            if self.filter.matches(&msg) != pipes.options.invert_matching {
-                return Some(msg);
+            if self.filter.matches(place) != pipes.options.invert_matching {
+                return true;
             }
+            place.reset();
             self.queue.skip_message(pipes);
         }
     }
@@ -77,6 +87,14 @@ impl XSub {
     fn choose(&mut self, pipes: &mut Pipes) {
         self.targets.clear();
         self.targets.extend(self.pipes_open.iter().copied().filter(|id| pipes.has_room(*id)));
+    }
+
+    /// Sends a part of the application's own message to every publisher.
+    fn pass_on(&mut self, pipes: &mut Pipes, part: &Msg, more: bool) {
+        for id in &self.targets {
+            pipes.push(*id, part.clone(), more);
+        }
+        self.as_it_is = more;
     }
 
     fn add(&mut self, pipes: &mut Pipes, topic: &[u8]) {
@@ -144,15 +162,18 @@ impl Pattern for XSub {
         // RFC 29 §The XSUB Socket Type: SHALL accept subscription commands from its calling
         // application; SHALL not modify outgoing messages in any way.
         match parse_subscription_message(&part).filter(|_| may_subscribe) {
+            // It stays the first part, so that publishers see that the others are data.
+            Some((subscribe, topic)) if more && pipes.options.only_first_subscribe => {
+                if subscribe {
+                    self.filter.add(topic);
+                } else {
+                    self.filter.remove(topic);
+                }
+                self.pass_on(pipes, &part, more);
+            }
             Some((true, topic)) => self.add(pipes, topic),
             Some((false, topic)) => self.cancel(pipes, topic),
-            None => {
-                // A message of the application's own goes to every publisher.
-                for id in &self.targets {
-                    pipes.push(*id, part.clone(), more);
-                }
-                self.as_it_is = more;
-            }
+            None => self.pass_on(pipes, &part, more),
         }
         Ok(())
     }
@@ -162,6 +183,14 @@ impl Pattern for XSub {
             return Ok(msg);
         }
         self.take(pipes).ok_or(Error::WouldBlock)
+    }
+
+    fn recv_into(&mut self, pipes: &mut Pipes, place: &mut Msg) -> Result<()> {
+        if let Some(msg) = self.found.take() {
+            *place = msg;
+            return Ok(());
+        }
+        if self.take_into(pipes, place) { Ok(()) } else { Err(Error::WouldBlock) }
     }
 
     fn has_in(&mut self, pipes: &mut Pipes) -> bool {

@@ -11,14 +11,15 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
-use oxmq_message::{Body, Kind, MetaHandle, Msg, Slab};
-use oxmq_zmtp::{FrameHeader, Framing, ProtocolError};
+use oxmq_message::{Body, GROUP_MAX, Kind, MetaHandle, Msg, Slab};
+use oxmq_zmtp::{DurableCommand, FrameHeader, Framing, ProtocolError};
 
+use super::codec::WireBuffer;
 use super::outbound::Wire;
 use crate::budget;
 use crate::limits::{
     COMMAND_BYTES_MAX, LARGE_FRAME_BYTES, READ_SLAB_BYTES, READ_SLAB_BYTES_MIN,
-    READ_SPARE_BYTES_MIN, READ_TURN_BYTES, STREAM_CHUNK_BYTES,
+    READ_SPARE_BYTES_MIN, READ_TURN_BYTES,
 };
 use crate::transport::Stream;
 
@@ -30,9 +31,49 @@ pub(crate) struct Limits {
     /// Parts and bytes of a message that is not complete.
     pub(crate) parts_max: u64,
     pub(crate) unfinished_bytes_max: u64,
-    /// SUBSCRIBE and CANCEL commands are delivered among the messages, in the order they came, to
-    /// a pattern that wants them.
-    pub(crate) delivers_subscriptions: bool,
+    /// Bytes of one read.
+    pub(crate) read_bytes_max: usize,
+    /// Commands that are delivered among the messages, in the order they came.
+    pub(crate) delivers: Delivers,
+    /// What a message of the peer's may look like.
+    pub(crate) shape: Shape,
+}
+
+/// Which commands a pattern wants to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivers {
+    Nothing,
+    /// SUBSCRIBE and CANCEL.
+    Subscriptions,
+    /// JOIN and LEAVE.
+    Groups,
+    /// What a durable sender says of the messages behind it.
+    Durable,
+}
+
+impl Delivers {
+    /// The body of a command frame is one of these.
+    fn wants(self, body: &[u8]) -> bool {
+        match self {
+            Delivers::Nothing => false,
+            Delivers::Subscriptions => {
+                body.starts_with(b"\x09SUBSCRIBE") || body.starts_with(b"\x06CANCEL")
+            }
+            Delivers::Durable => DurableCommand::is_in_order(body),
+            Delivers::Groups => body.starts_with(b"\x04JOIN") || body.starts_with(b"\x05LEAVE"),
+        }
+    }
+}
+
+/// The parts that a peer's messages have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Any number.
+    Any,
+    /// One.
+    Single,
+    /// A group and a body: RADIO's.
+    GroupAndBody,
 }
 
 /// Why reading a connection ended.
@@ -49,6 +90,9 @@ pub(crate) enum ReadError {
     /// The system failed.
     Io(io::Error),
 }
+
+/// Octets of a short frame's header, in every framing but that of ZMTP 1.0.
+const SHORT_HEADER_BYTES: usize = 2;
 
 /// A command frame met while scanning; its body.
 pub(crate) type CommandBody = Vec<u8>;
@@ -83,6 +127,9 @@ pub(crate) struct InQueue {
     slab_bytes: usize,
     /// Whole messages not yet taken.
     ready: usize,
+    /// So many of them come next, from `taken` on, each of one short part and with nothing between
+    /// them; more may follow.
+    run: usize,
     /// Parts and bytes of the message whose last frame has not come.
     parts_open: u64,
     bytes_open: u64,
@@ -100,6 +147,7 @@ impl InQueue {
             arriving: None,
             slab_bytes: READ_SLAB_BYTES_MIN,
             ready: 0,
+            run: 0,
             parts_open: 0,
             bytes_open: 0,
         }
@@ -128,14 +176,46 @@ impl InQueue {
         Ok(())
     }
 
+    /// As `preload`, with bytes of a connection that has a codec.
+    pub(crate) fn preload_coded(
+        &mut self,
+        mut bytes: &[u8],
+        coded: &mut WireBuffer,
+        meta: &mut MetaHandle,
+        commands: &mut Vec<CommandBody>,
+    ) -> Result<(), ReadError> {
+        while !bytes.is_empty() {
+            let spare = coded.spare()?;
+            let n = spare.len().min(bytes.len());
+            spare[..n].copy_from_slice(&bytes[..n]);
+            bytes = &bytes[n..];
+            self.received(coded, n, meta, commands)?;
+        }
+        Ok(())
+    }
+
+    /// Decodes what a connection with a codec has brought; only part of a frame is left behind.
+    fn received(
+        &mut self,
+        coded: &mut WireBuffer,
+        n: usize,
+        meta: &mut MetaHandle,
+        commands: &mut Vec<CommandBody>,
+    ) -> Result<(), ReadError> {
+        coded.advance(n);
+        coded.decode(self.limits.frame_bytes_max, |plain| self.preload(plain, meta, commands))
+    }
+
     /// Reads until the kernel has no more, `ready` messages reach `ready_max` (0: no limit), or
-    /// the turn is over; with `to_end`, the peer is known to have ended its side. Returns the bytes
-    /// read and whether the kernel may have more.
+    /// the turn is over; with `to_end`, the peer is known to have ended its side. `coded` is the
+    /// buffer of a connection with a codec. Returns the bytes read and whether the kernel may have
+    /// more.
     pub(crate) fn read(
         &mut self,
         stream: &Stream,
         ready_max: usize,
         to_end: bool,
+        mut coded: Option<&mut WireBuffer>,
         meta: &mut MetaHandle,
         commands: &mut Vec<CommandBody>,
     ) -> Result<(usize, bool), ReadError> {
@@ -144,16 +224,39 @@ impl InQueue {
             if (ready_max > 0 && self.ready >= ready_max) || total >= READ_TURN_BYTES {
                 return Ok((total, true));
             }
-            let spare = self.spare(meta)?;
-            let wanted = spare.len();
-            match stream.read(spare) {
+            let most = self.limits.read_bytes_max;
+            let mut wanted = 0;
+            let read = match (&mut coded, &mut self.arriving) {
+                (None, Some(arriving)) if stream.is_plain() => {
+                    let read = arriving.body.receive(most, |spare| {
+                        wanted = spare.len();
+                        stream.read_uninit(spare)
+                    });
+                    read.map_err(|_| ReadError::OutOfMemory)?
+                }
+                _ => {
+                    let spare = match &mut coded {
+                        Some(coded) => coded.spare()?,
+                        None => self.spare(meta)?,
+                    };
+                    wanted = spare.len().min(most);
+                    stream.read(&mut spare[..wanted])
+                }
+            };
+            let in_place = coded.is_none() && self.arriving.is_some() && stream.is_plain();
+            match read {
                 Ok(0) => return Err(ReadError::Closed),
                 Ok(n) => {
                     total += n;
                     if n == wanted {
                         self.slab_bytes = (self.slab_bytes * 4).min(READ_SLAB_BYTES);
                     }
-                    self.filled(n, meta, commands)?;
+                    match &mut coded {
+                        Some(coded) => self.received(coded, n, meta, commands)?,
+                        // Counted already.
+                        None if in_place => self.filled(0, meta, commands)?,
+                        None => self.filled(n, meta, commands)?,
+                    }
                     // A short read has emptied the kernel's buffer: epoll(7), edge triggered. But
                     // no further event tells of an end that is there already.
                     if n < wanted && !to_end {
@@ -172,13 +275,12 @@ impl InQueue {
         if self.arriving.is_none() {
             self.make_room(meta)?;
         }
-        let most = if self.wire == Wire::Raw { STREAM_CHUNK_BYTES } else { usize::MAX };
         let spare = match (&mut self.arriving, &mut self.slab) {
             (Some(arriving), _) => arriving.body.spare_mut().map_err(|_| ReadError::OutOfMemory)?,
             (None, Some(slab)) => slab.spare_mut(),
             (None, None) => return Err(ReadError::OutOfMemory),
         };
-        let n = spare.len().min(most);
+        let n = spare.len().min(self.limits.read_bytes_max);
         Ok(&mut spare[..n])
     }
 
@@ -230,6 +332,7 @@ impl InQueue {
         }
         self.taken = 0;
         self.scanned = 0;
+        self.run = 0;
         Ok(())
     }
 
@@ -304,7 +407,7 @@ impl InQueue {
     // RFC 37 §Formal Grammar: traffic is messages and commands, and a message is frames only.
     // PINGs of other libraries come between its frames all the same.
     fn delivers(&self, command: &[u8]) -> Result<bool, ReadError> {
-        if !self.limits.delivers_subscriptions || !is_subscription(command) {
+        if !self.limits.delivers.wants(command) {
             return Ok(false);
         }
         if self.parts_open > 0 {
@@ -314,9 +417,26 @@ impl InQueue {
         Ok(true)
     }
 
+    /// Scans the headers of whole messages of one short part, which nothing has to be checked
+    /// about, up to the first frame that is something else: nearly all of a stream.
+    #[inline]
+    fn scan_short(&mut self, framing: Framing) {
+        let plain = framing != Framing::V1
+            && self.limits.shape != Shape::GroupAndBody
+            && self.limits.frame_bytes_max >= u64::from(u8::MAX);
+        if !plain || self.parts_open > 0 {
+            return;
+        }
+        let Some(slab) = &self.slab else { return };
+        let (messages, bytes) = short_messages(&slab.filled()[self.scanned..]);
+        self.ready += messages;
+        self.scanned += bytes;
+    }
+
     /// Scans the headers of every frame that is complete.
     fn scan(&mut self, framing: Framing, commands: &mut Vec<CommandBody>) -> Result<(), ReadError> {
         loop {
+            self.scan_short(framing);
             let Some(slab) = &self.slab else { return Ok(()) };
             let bytes = &slab.filled()[self.scanned..];
             let Some(header) = framing.decode(bytes).map_err(ReadError::Protocol)? else {
@@ -342,6 +462,9 @@ impl InQueue {
                     self.taken = self.scanned;
                 }
             } else {
+                if self.limits.shape == Shape::GroupAndBody && header.more && body.contains(&0) {
+                    return Err(ReadError::Protocol(ProtocolError::GroupHasZero));
+                }
                 self.scanned += whole;
                 if header.more || self.parts_open > 0 {
                     self.check_open(header.body_len)?;
@@ -360,7 +483,27 @@ impl InQueue {
         if header.body_len > limit {
             return Err(ReadError::TooLarge { what, size: header.body_len, limit });
         }
-        Ok(())
+        if header.command { Ok(()) } else { self.check_shape(header) }
+    }
+
+    /// Refuses a frame that the peer's socket type does not send.
+    // RFC 37 §Thread-Safe Socket Types: MUST discard any multipart messages received from the wire.
+    // RFC 49 §The GATHER Socket Type, RFC 51 §The PEER Socket Type: MAY disconnect a peer that is
+    // sending multipart messages.
+    fn check_shape(&self, header: &FrameHeader) -> Result<(), ReadError> {
+        let first = self.parts_open == 0;
+        let error = match self.limits.shape {
+            Shape::Any => return Ok(()),
+            Shape::Single if header.more => ProtocolError::MultipartMessage,
+            // RFC 37 §The Radio-Dish Pattern: group-part = %x01 short-size group.
+            Shape::GroupAndBody if first && !header.more => ProtocolError::GroupFrameMissing,
+            Shape::GroupAndBody if first && header.body_len > GROUP_MAX as u64 => {
+                ProtocolError::GroupTooLong
+            }
+            Shape::GroupAndBody if !first && header.more => ProtocolError::MultipartMessage,
+            Shape::Single | Shape::GroupAndBody => return Ok(()),
+        };
+        Err(ReadError::Protocol(error))
     }
 
     /// The rest of this frame goes straight into memory of its own.
@@ -392,6 +535,7 @@ impl InQueue {
         }
         self.taken = 0;
         self.scanned = 0;
+        self.run = 0;
         Ok(())
     }
 
@@ -420,49 +564,84 @@ impl InQueue {
         }
     }
 
-    /// Takes the next part of a whole message; `None` when no whole message is there.
+    /// Takes the next part of a whole message into `place`; false when no whole message is there.
     // RFC 37 §Messages: SHALL always deliver messages atomically, that is, all the frames of a
     // message, or none of them.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Msg> {
+    pub(crate) fn pop_into(&mut self, place: &mut Msg) -> bool {
+        if self.run == 0 {
+            return self.pop_any(place);
+        }
+        self.pop_of_run(place)
+    }
+
+    /// Takes the next message, which is of one short part.
+    #[inline]
+    fn pop_of_run(&mut self, place: &mut Msg) -> bool {
+        let Some(slab) = &mut self.slab else { return false };
+        let Some([_, length, ..]) = slab.filled().get(self.taken..) else { return false };
+        let start = self.taken + SHORT_HEADER_BYTES;
+        let end = start + usize::from(*length);
+        slab.slice_into(start..end, place);
+        self.taken = end;
+        self.run -= 1;
+        self.ready -= 1;
+        if place.kind() == Kind::Inline {
+            budget::copied(place.len());
+        }
+        true
+    }
+
+    /// Takes the next part, whatever it is, and counts how many short ones follow each other.
+    #[inline(never)]
+    fn pop_any(&mut self, place: &mut Msg) -> bool {
         if self.ready == 0 {
-            return None;
+            return false;
         }
-        let subscriptions = self.limits.delivers_subscriptions;
-        let msg = if self.backlog.is_empty() {
-            let Wire::Zmtp(framing) = self.wire else { return None };
-            let slab = self.slab.as_mut()?;
-            next_part(framing, slab, &mut self.taken, self.scanned, subscriptions)?
-        } else {
-            self.pop_backlog()?
+        let popped = match (&mut self.slab, self.wire) {
+            (Some(slab), Wire::Zmtp(framing)) if self.backlog.is_empty() => {
+                if framing != Framing::V1 {
+                    self.run = short_messages(&slab.filled()[self.taken..self.scanned]).0;
+                }
+                if self.run > 0 {
+                    return self.pop_of_run(place);
+                }
+                let delivers = self.limits.delivers;
+                next_part(framing, slab, &mut self.taken, self.scanned, delivers, place)
+            }
+            _ => self.pop_backlog(place),
         };
-        if !msg.more() {
-            self.ready -= 1;
-        }
-        Some(msg)
+        self.ready -= usize::from(popped && !place.more());
+        popped
+    }
+
+    /// As `pop_into`, in a message of its own.
+    pub(crate) fn pop(&mut self) -> Option<Msg> {
+        let mut msg = Msg::new();
+        self.pop_into(&mut msg).then_some(msg)
     }
 
     #[cold]
-    fn pop_backlog(&mut self) -> Option<Msg> {
-        let subscriptions = self.limits.delivers_subscriptions;
+    #[inline(never)]
+    fn pop_backlog(&mut self, place: &mut Msg) -> bool {
+        let delivers = self.limits.delivers;
         loop {
             match self.backlog.front_mut() {
                 None => {
-                    let Wire::Zmtp(framing) = self.wire else { return None };
-                    let slab = self.slab.as_mut()?;
-                    return next_part(framing, slab, &mut self.taken, self.scanned, subscriptions);
+                    let Wire::Zmtp(framing) = self.wire else { return false };
+                    let Some(slab) = &mut self.slab else { return false };
+                    let (taken, scanned) = (&mut self.taken, self.scanned);
+                    return next_part(framing, slab, taken, scanned, delivers, place);
                 }
                 Some(Segment::Large(msg)) => {
-                    let msg = msg.take();
+                    *place = msg.take();
                     self.backlog.pop_front();
-                    return Some(msg);
+                    return true;
                 }
                 Some(Segment::Frames { slab, rest, framing }) => {
                     let end = rest.end;
-                    if let Some(msg) =
-                        next_part(*framing, slab, &mut rest.start, end, subscriptions)
-                    {
-                        return Some(msg);
+                    if next_part(*framing, slab, &mut rest.start, end, delivers, place) {
+                        return true;
                     }
                     self.backlog.pop_front();
                 }
@@ -489,6 +668,7 @@ impl InQueue {
         }
         self.taken = 0;
         self.scanned = 0;
+        self.run = 0;
         self.wire = wire;
     }
 
@@ -519,6 +699,7 @@ impl InQueue {
         self.slab = None;
         self.taken = 0;
         self.scanned = 0;
+        self.run = 0;
     }
 
     /// Forgets everything; returns how many whole messages that were.
@@ -538,37 +719,47 @@ impl InQueue {
     }
 }
 
-/// Slices the next message part out of `slab[*at..end]`, passing over commands.
+/// How many frames that each are the short last part of a message come first, and their bytes.
+#[inline]
+fn short_messages(bytes: &[u8]) -> (usize, usize) {
+    let (mut rest, mut messages) = (bytes, 0);
+    while let [0, length, ..] = *rest
+        && let Some(after) = rest.get(SHORT_HEADER_BYTES + usize::from(length)..)
+    {
+        rest = after;
+        messages += 1;
+    }
+    (messages, bytes.len() - rest.len())
+}
+
+/// Slices the next message part out of `slab[*at..end]` into `place`, passing over commands; false
+/// if there is none.
 #[inline]
 fn next_part(
     framing: Framing,
     slab: &mut Slab,
     at: &mut usize,
     end: usize,
-    subscriptions: bool,
-) -> Option<Msg> {
+    delivers: Delivers,
+    place: &mut Msg,
+) -> bool {
     while *at < end {
-        let Ok(Some(header)) = framing.decode(&slab.filled()[*at..end]) else { return None };
+        let Ok(Some(header)) = framing.decode(&slab.filled()[*at..end]) else { return false };
         let start = *at + header.header_len;
         *at = start + header.body_len as usize;
         let body = start..*at;
-        if header.command && !(subscriptions && is_subscription(&slab.filled()[body.clone()])) {
+        if header.command && !delivers.wants(&slab.filled()[body.clone()]) {
             continue;
         }
-        let mut msg = slab.slice(body);
-        if msg.kind() == Kind::Inline {
-            budget::copied(msg.len());
+        slab.slice_into(body, place);
+        if place.kind() == Kind::Inline {
+            budget::copied(place.len());
         }
-        msg.set_more(header.more);
-        msg.set_command(header.command);
-        return Some(msg);
+        place.set_more(header.more);
+        place.set_command(header.command);
+        return true;
     }
-    None
-}
-
-/// The body of a command frame is a SUBSCRIBE or a CANCEL.
-fn is_subscription(body: &[u8]) -> bool {
-    body.starts_with(b"\x09SUBSCRIBE") || body.starts_with(b"\x06CANCEL")
+    false
 }
 
 #[cfg(test)]

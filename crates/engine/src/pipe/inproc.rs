@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use oxmq_message::Msg;
 use oxmq_pipe::spsc;
-use oxmq_zmtp::SocketType;
+use oxmq_zmtp::{DurablePeer, SocketType};
 
 use super::PipeId;
 use crate::socket::SocketCore;
@@ -36,6 +36,10 @@ pub(crate) struct PeerInfo {
     pub(crate) snd_hwm: usize,
     pub(crate) rcv_hwm: usize,
     pub(crate) conflate: bool,
+    /// What it says of itself as a durable socket.
+    pub(crate) durable: Option<DurablePeer>,
+    /// It has something to say to each new peer.
+    pub(crate) greets: bool,
 }
 
 /// One end of an inproc pipe.
@@ -113,6 +117,16 @@ impl InprocLink {
         }
     }
 
+    /// The socket at the other end, if it holds its end already.
+    pub(crate) fn peer_socket(&self) -> Option<Arc<SocketCore>> {
+        self.rendezvous.sockets[1 - self.side].get().and_then(Weak::upgrade)
+    }
+
+    /// The name that was connected to is bound.
+    pub(crate) fn knows_peer(&self) -> bool {
+        self.peer_rcv_hwm.is_some()
+    }
+
     /// The peer has become known.
     pub(crate) fn learn_peer(&mut self, peer: &PeerInfo, snd_hwm: usize) {
         self.peer_rcv_hwm = Some(peer.rcv_hwm);
@@ -156,17 +170,40 @@ impl InprocLink {
         }
     }
 
-    /// Takes the next part of a whole message.
+    /// Adds a whole message of one part, if there is room and no other was begun; else false, and
+    /// nothing is done.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Msg> {
-        if self.conflate {
-            return self.last(1 - self.side).take();
+    pub(crate) fn push_whole(&mut self, part: &mut Msg) -> bool {
+        if self.conflate || !self.tx.has_room() {
+            return false;
         }
-        let msg = self.rx.pop()?;
-        if !msg.more() && self.rx.message_consumed() {
+        self.tx.push(part.take());
+        if self.tx.publish() {
+            self.tell_peer(Command::Readable);
+        }
+        true
+    }
+
+    /// Takes the next part of a whole message into `place`; false if there is none.
+    #[inline]
+    pub(crate) fn pop_into(&mut self, place: &mut Msg) -> bool {
+        if self.conflate {
+            return self.pop_last(place);
+        }
+        if !self.rx.pop_into(place) {
+            return false;
+        }
+        if !place.more() && self.rx.message_consumed() {
             self.tell_peer(Command::Writable);
         }
-        Some(msg)
+        true
+    }
+
+    #[cold]
+    fn pop_last(&mut self, place: &mut Msg) -> bool {
+        let Some(msg) = self.last(1 - self.side).take() else { return false };
+        *place = msg;
+        true
     }
 }
 

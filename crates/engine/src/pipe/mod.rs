@@ -3,12 +3,15 @@
 //! A pipe belongs to one socket and is protected by that socket's lock. A network pipe holds the
 //! queues of both directions and, while there is one, the connection; a pipe made by `connect`
 //! outlives its connections, one made by accepting ends with its own. An inproc pipe holds an end
-//! of two single-producer queues, whose other ends another socket holds.
+//! of two single-producer queues, whose other ends another socket holds. A udp pipe is a kernel
+//! socket and a queue of what it received.
 
+pub(crate) mod codec;
 pub(crate) mod inbound;
 pub(crate) mod inproc;
 pub(crate) mod outbound;
 pub(crate) mod table;
+pub(crate) mod udp;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,9 +19,12 @@ use std::time::Instant;
 use oxmq_message::MetaHandle;
 use oxmq_zmtp::SocketType;
 
+use self::codec::Codec;
 use self::inbound::InQueue;
 use self::inproc::InprocLink;
 use self::outbound::{OutQueue, Wire};
+use self::udp::UdpLink;
+use crate::durable::PeerClaim;
 use crate::io::SessionId;
 use crate::transport::Stream;
 
@@ -33,6 +39,9 @@ pub(crate) enum Phase {
     Open,
     /// The peer is gone for good; what it sent can still be received, nothing can be sent.
     Draining,
+    /// Another connection has taken the peer's name. What the peer sent before can still be
+    /// received; nothing more is read, and its connection stays until the peer ends it.
+    Replaced,
     /// The socket is closed or the endpoint was disconnected: what is queued is still being
     /// written, until the deadline (`None`: for ever), and nothing is received.
     Lingering { deadline: Option<Instant> },
@@ -61,6 +70,10 @@ pub(crate) struct Pipe {
     pub(crate) phase: Phase,
     /// The peer's routing id; empty until it is known or if it has none.
     pub(crate) routing_id: Vec<u8>,
+    /// The number by which a SERVER or PEER knows the peer; 0 on other types.
+    pub(crate) number: u32,
+    /// What the peer says of itself as a durable socket; known on durable sockets only.
+    pub(crate) durable_peer: Option<Box<PeerClaim>>,
     /// The peer's socket type, where the protocol tells it.
     pub(crate) peer_type: Option<SocketType>,
     /// The endpoint this pipe was made by, as `unbind` and `disconnect` name it.
@@ -75,6 +88,7 @@ pub(crate) struct Pipe {
 pub(crate) enum Link {
     Net(Box<NetLink>),
     Inproc(Box<InprocLink>),
+    Udp(Box<UdpLink>),
 }
 
 /// A network pipe.
@@ -94,6 +108,8 @@ pub(crate) struct NetLink {
 pub(crate) struct Connection {
     pub(crate) stream: Stream,
     pub(crate) wire: Wire,
+    /// What stands between the queues' plain frames and the wire; none on a plain connection.
+    pub(crate) codec: Option<Box<Codec>>,
     /// Subscriptions go as SUBSCRIBE and CANCEL commands and not as messages (RFC 37 and RFC 23,
     /// §The Publish-Subscribe Pattern).
     pub(crate) subscribes_by_command: bool,
@@ -113,6 +129,25 @@ pub(crate) struct Connection {
     pub(crate) heartbeat: Heartbeat,
     /// Where the connection came from, for monitors and peer lists.
     pub(crate) remote: String,
+    /// Higher for a connection that began later.
+    pub(crate) order: u64,
+}
+
+impl Connection {
+    /// Tells the peer that the connection ends, where the protocol has words for that. `faulty`
+    /// says that the peer broke the protocol. What the kernel does not take is not said.
+    pub(crate) fn say_farewell(&mut self, out: &OutQueue, faulty: bool) {
+        let Some(codec) = self.codec.as_mut().filter(|_| !self.broken) else { return };
+        if !out.is_between_frames() {
+            return;
+        }
+        let mut words = Vec::new();
+        codec.encoder.close(faulty, &mut words);
+        if !words.is_empty() {
+            let _ = self.stream.write(&words);
+        }
+        self.stream.end_tls();
+    }
 }
 
 /// When to ask whether a peer is alive, and when to give it up. RFC 37 §Connection
@@ -145,8 +180,21 @@ impl Pipe {
     pub(crate) fn net(&mut self) -> Option<&mut NetLink> {
         match &mut self.link {
             Link::Net(net) => Some(net),
-            Link::Inproc(_) => None,
+            Link::Inproc(_) | Link::Udp(_) => None,
         }
+    }
+
+    /// The udp half, if it is one.
+    pub(crate) fn udp(&mut self) -> Option<&mut UdpLink> {
+        match &mut self.link {
+            Link::Udp(udp) => Some(udp),
+            Link::Net(_) | Link::Inproc(_) => None,
+        }
+    }
+
+    /// A connection that is lost is sought again.
+    pub(crate) fn is_session(&self) -> bool {
+        matches!(&self.link, Link::Net(net) if net.session.is_some())
     }
 
     /// Something can still be sent on it.

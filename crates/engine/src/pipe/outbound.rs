@@ -2,19 +2,20 @@
 //! buffer, with the stream position at which each ends.
 //!
 //! The queue belongs to the pipe, not to the connection: it is filled before the handshake and
-//! outlives a reconnect. Frames are kept in plain ZMTP 3 form; what a peer of ZMTP 1.0 needs is
-//! made when writing. Only whole messages are ever written, so a message begun but not finished
-//! can be taken back. After a reconnect writing starts again at the first message that was not
-//! wholly written. The socket's lock protects it.
+//! outlives a reconnect. Frames are kept in plain ZMTP 3 form; what a peer of ZMTP 1.0 needs, or a
+//! connection with a codec, is made when writing. Only whole messages are ever written, so a
+//! message begun but not finished can be taken back. After a reconnect writing starts again at the
+//! first message that was not wholly written. The socket's lock protects it.
 //!
 //! Positions count bytes ever appended to `buf` and never wrap in practice (2^64).
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
-use oxmq_message::Msg;
+use oxmq_message::{Kind, Msg};
 use oxmq_zmtp::{FRAME_HEADER_MAX, Framing};
 
+use super::codec::Encode;
 use crate::budget;
 use crate::limits::{BY_REFERENCE_BYTES, FLUSH_BYTES};
 use crate::transport::Stream;
@@ -82,11 +83,12 @@ pub(crate) struct OutQueue {
     held_commands: Vec<Vec<u8>>,
     /// A message has parts but not its last one.
     unfinished: bool,
-    /// Frames of ZMTP 1.0 made from `buf` up to `cursor`, for a peer that speaks it; how much of
-    /// them is written, and where in them each of the first of `ends` has its last byte.
-    legacy: Vec<u8>,
-    legacy_written: usize,
-    legacy_ends: VecDeque<usize>,
+    /// Frames made from `buf` up to `cursor`, for a peer of ZMTP 1.0 or one whose connection has a
+    /// codec; how much of them is written, and where in them each of the first of `ends` has its
+    /// last byte.
+    reframed: Vec<u8>,
+    reframed_written: usize,
+    reframed_ends: VecDeque<usize>,
 }
 
 impl OutQueue {
@@ -101,12 +103,17 @@ impl OutQueue {
     pub(crate) fn backlog_bytes(&self) -> usize {
         (self.committed - self.cursor) as usize
             + self.reference_bytes
-            + (self.legacy.len() - self.legacy_written)
+            + (self.reframed.len() - self.reframed_written)
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.ends.is_empty() && self.legacy.len() == self.legacy_written
+        self.ends.is_empty() && self.reframed.len() == self.reframed_written
+    }
+
+    /// The wire is at the end of a frame, on a connection with a codec.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.reframed_written == 0 || self.reframed_written == self.reframed.len()
     }
 
     /// A message has been begun and not ended.
@@ -115,21 +122,28 @@ impl OutQueue {
         self.unfinished
     }
 
-    /// Appends one part. The message becomes writable when its last part is in.
+    /// Appends one part, of which an empty one is left. The message becomes writable when its last
+    /// part is in.
     #[inline]
-    pub(crate) fn push(&mut self, part: Msg, more: bool, raw: bool) {
+    pub(crate) fn push(&mut self, part: &mut Msg, more: bool, raw: bool) {
         let len = part.len();
         if !raw {
             let mut header = [0u8; FRAME_HEADER_MAX];
-            let n = Framing::V3.encode(more, false, len as u64, &mut header);
-            self.buf.extend_from_slice(&header[..n]);
+            match Framing::V3.encode(more, false, len as u64, &mut header) {
+                // Of fixed length, so that it is a store and not a call.
+                2 => self.buf.extend_from_slice(&header[..2]),
+                n => self.buf.extend_from_slice(&header[..n]),
+            }
         }
-        if len < BY_REFERENCE_BYTES {
-            self.buf.extend_from_slice(&part);
+        // Who lends a buffer learns from its return that it was sent.
+        let is_lent = part.kind() == Kind::Owner && len > 0;
+        if len < BY_REFERENCE_BYTES && !is_lent {
+            self.buf.extend_from_slice(part);
             budget::copied(len);
+            part.reset();
         } else {
             self.reference_bytes += len;
-            self.references.push_back(Reference { position: self.end(), payload: part });
+            self.references.push_back(Reference { position: self.end(), payload: part.take() });
         }
         self.unfinished = more;
         if !more {
@@ -139,6 +153,25 @@ impl OutQueue {
                 self.release_commands();
             }
         }
+    }
+
+    /// Appends a whole message of one short part, which is nearly all of a stream, and leaves an
+    /// empty part; false, and nothing done, if it is something else.
+    #[inline]
+    pub(crate) fn push_short(&mut self, part: &mut Msg) -> bool {
+        let plain = !self.unfinished && self.held_commands.is_empty();
+        let (true, Ok(length)) = (plain && part.kind() != Kind::Owner, u8::try_from(part.len()))
+        else {
+            return false;
+        };
+        // RFC 37 §Framing: message-last = %x00 short-size message-body.
+        self.buf.extend_from_slice(&[0, length]);
+        self.buf.extend_from_slice(part);
+        budget::copied(part.len());
+        part.reset();
+        self.commit(false);
+        self.messages += 1;
+        true
     }
 
     /// Appends an already encoded single-frame message that other pipes get too.
@@ -220,7 +253,7 @@ impl OutQueue {
         quantum: usize,
     ) -> io::Result<Written> {
         if wire == Wire::Zmtp(Framing::V1) {
-            return self.write_legacy(stream);
+            return self.write_reframed(stream, None);
         }
         let written = self.write_frames(stream, quantum);
         if written.is_err() {
@@ -228,6 +261,15 @@ impl OutQueue {
             self.release_written();
         }
         written
+    }
+
+    /// As `write`, for a connection with a codec.
+    pub(crate) fn write_coded(
+        &mut self,
+        stream: &Stream,
+        encoder: &mut (dyn Encode + 'static),
+    ) -> io::Result<Written> {
+        self.write_reframed(stream, Some(encoder))
     }
 
     fn write_frames(&mut self, stream: &Stream, quantum: usize) -> io::Result<Written> {
@@ -375,11 +417,11 @@ impl OutQueue {
         self.forget_before(done);
     }
 
-    /// The same for a peer of ZMTP 1.0: an entry is written when all its new frames are.
-    fn release_legacy(&mut self) {
+    /// The same for frames made anew: an entry is written when all its new frames are.
+    fn release_reframed(&mut self) {
         let mut done = self.released;
-        while self.legacy_ends.front().is_some_and(|end| *end <= self.legacy_written) {
-            self.legacy_ends.pop_front();
+        while self.reframed_ends.front().is_some_and(|end| *end <= self.reframed_written) {
+            self.reframed_ends.pop_front();
             if let Some(end) = self.ends.pop_front() {
                 done = end.position;
                 self.messages -= usize::from(!end.command);
@@ -439,7 +481,7 @@ impl OutQueue {
     // RFC 37 §Socket Semantics: a message SHALL NOT be delivered more than once to any peer; all
     // messages between two immediate peers SHALL be delivered in order.
     pub(crate) fn restart(&mut self) {
-        self.clear_legacy();
+        self.clear_reframed();
         self.held_commands.clear();
         let start = self.released.max(self.base);
         let gone = (start - self.base) as usize;
@@ -484,19 +526,24 @@ impl OutQueue {
         self.committed -= removed;
     }
 
-    /// Writes to a peer of ZMTP 1.0: whole messages are re-framed one at a time.
-    fn write_legacy(&mut self, stream: &Stream) -> io::Result<Written> {
+    /// Writes frames made anew, whole messages at a time: those of ZMTP 1.0, or what the encoder
+    /// makes. Only what is about to be written is encoded.
+    fn write_reframed(
+        &mut self,
+        stream: &Stream,
+        mut encoder: Option<&mut (dyn Encode + 'static)>,
+    ) -> io::Result<Written> {
         loop {
-            if self.legacy_written == self.legacy.len() {
-                self.clear_legacy();
-                if !self.next_legacy() {
+            if self.reframed_written == self.reframed.len() {
+                self.clear_reframed();
+                if !self.reframe(encoder.as_deref_mut())? {
                     return Ok(Written::Drained);
                 }
             }
-            match stream.write(&self.legacy[self.legacy_written..]) {
+            match stream.write(&self.reframed[self.reframed_written..]) {
                 Ok(n) => {
-                    self.legacy_written += n;
-                    self.release_legacy();
+                    self.reframed_written += n;
+                    self.release_reframed();
                 }
                 Err(error) => {
                     if retryable(error)?.is_none() {
@@ -507,39 +554,54 @@ impl OutQueue {
         }
     }
 
-    /// Re-frames the next committed entries into `legacy`; false when there are none.
-    fn next_legacy(&mut self) -> bool {
-        while self.cursor < self.committed && self.legacy.len() < FLUSH_BYTES {
+    /// Makes new frames of the next committed entries; false when there are none.
+    fn reframe(&mut self, mut encoder: Option<&mut (dyn Encode + 'static)>) -> io::Result<bool> {
+        while self.cursor < self.committed && self.reframed.len() < FLUSH_BYTES {
             let Ok(Some(header)) = Framing::V3.decode(self.range(self.cursor, self.end())) else {
                 break;
             };
-            let mut out = [0u8; FRAME_HEADER_MAX];
-            let n = Framing::V1.encode(header.more, false, header.body_len, &mut out);
-            self.legacy.extend_from_slice(&out[..n]);
             self.cursor += header.header_len as u64;
-            if header.body_len >= BY_REFERENCE_BYTES as u64 {
-                if let Some(reference) = self.references.get(self.references_written) {
-                    self.legacy.extend_from_slice(&reference.payload);
-                    self.reference_bytes -= reference.payload.len();
-                    self.references_written += 1;
+            let reference = self
+                .references
+                .get(self.references_written)
+                .filter(|reference| reference.position == self.cursor);
+            let (body, copied) = match reference {
+                Some(reference) => (&reference.payload[..], 0),
+                None => {
+                    let from = (self.cursor - self.base) as usize;
+                    (&self.buf[from..from + header.body_len as usize], header.body_len)
                 }
-            } else {
-                let end = self.cursor + header.body_len;
-                let from = (self.cursor - self.base) as usize;
-                self.legacy.extend_from_slice(&self.buf[from..(end - self.base) as usize]);
-                self.cursor = end;
+            };
+            match &mut encoder {
+                Some(encoder) => {
+                    encoder.encode(header.more, header.command, body, &mut self.reframed)?;
+                }
+                None => {
+                    let mut out = [0u8; FRAME_HEADER_MAX];
+                    let n = Framing::V1.encode(header.more, false, header.body_len, &mut out);
+                    self.reframed.extend_from_slice(&out[..n]);
+                    self.reframed.extend_from_slice(body);
+                }
             }
+            if copied < header.body_len {
+                self.reference_bytes -= body.len();
+                self.references_written += 1;
+            }
+            self.cursor += copied;
             if !header.more {
-                self.legacy_ends.push_back(self.legacy.len());
+                self.reframed_ends.push_back(self.reframed.len());
             }
         }
-        !self.legacy.is_empty()
+        Ok(!self.reframed.is_empty())
     }
 
-    fn clear_legacy(&mut self) {
-        self.legacy.clear();
-        self.legacy_written = 0;
-        self.legacy_ends.clear();
+    fn clear_reframed(&mut self) {
+        self.reframed.clear();
+        if self.reframed.capacity() > 4 * FLUSH_BYTES {
+            self.reframed = Vec::new();
+        }
+        self.reframed_written = 0;
+        self.reframed_ends.clear();
     }
 
     /// Drops everything that is queued; returns how many whole messages that were.
@@ -558,6 +620,11 @@ impl OutQueue {
             self.buf = Vec::new();
             self.ends = VecDeque::new();
             self.references = VecDeque::new();
+            if self.reframed_written == self.reframed.len() {
+                self.clear_reframed();
+                self.reframed = Vec::new();
+                self.reframed_ends = VecDeque::new();
+            }
         }
     }
 }

@@ -6,21 +6,29 @@
 //! or the session (a lost connection) is noted in `lost`; the socket's state deals with it before
 //! it gives the lock up. The socket's lock protects it all.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod commands;
+mod datagrams;
+mod durable;
 
-use oxmq_message::Msg;
-use oxmq_zmtp::{Command, Framing, ProtocolError, SocketType};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use oxmq_message::{Kind, Msg};
+use oxmq_zmtp::SocketType;
 
 use super::inbound::{CommandBody, ReadError};
 use super::outbound::Written;
 use super::{Connection, Counters, Link, Phase, Pipe, PipeId};
+use crate::clock::Clock;
+use crate::durable::Notes;
 use crate::limits::{
-    FLUSH_BYTES, HELD_ANSWERS_MAX, IDLE_FLUSH_TICKS, INLINE_SENDS, INLINE_SENDS_SPARSE,
-    KEEP_SLAB_CONNECTIONS_MAX, SPARSE_TICK_SENDS, STREAM_PAUSE, UNREAD_ANSWERS_BYTES_MAX,
+    FLUSH_BYTES, IDLE_FLUSH_TICKS, INLINE_SENDS, INLINE_SENDS_SPARSE, KEEP_SLAB_CONNECTIONS_MAX,
+    SPARSE_TICK_SENDS, STREAM_PAUSE,
 };
 use crate::options::SocketOptions;
 use crate::socket::attendance::Attendance;
+use crate::spill::Overflow;
 use crate::stats::Drops;
 
 /// Why a connection ended, for the monitor and the session.
@@ -43,7 +51,8 @@ pub(crate) struct Pipes {
     generation: u32,
     count: usize,
     pub(crate) socket_type: SocketType,
-    pub(crate) options: SocketOptions,
+    /// Shared with what was begun under them: sessions and listeners.
+    pub(crate) options: Arc<SocketOptions>,
     pub(crate) drops: Drops,
     /// Pipes with bytes that were not offered to the kernel yet.
     dirty: Vec<PipeId>,
@@ -54,6 +63,8 @@ pub(crate) struct Pipes {
     /// Sends written at once since the last turn-around.
     inline_sends: u32,
     inline_sends_max: u32,
+    /// Buffered bytes at which a stream is written.
+    stream_bytes: usize,
     /// When a stream last had everything written.
     last_flush: Option<Instant>,
     /// The I/O thread has been asked to flush from time to time.
@@ -70,14 +81,25 @@ pub(crate) struct Pipes {
     pub(crate) timer_changed: bool,
     /// Heartbeats are due on a grid that begins here.
     epoch: Instant,
+    pub(crate) clock: Clock,
+    /// Groups that a DISH has joined.
+    pub(crate) joined: HashSet<Vec<u8>>,
     /// Pipes that the pattern wants closed, once what they hold is sent.
     pub(crate) closing: Vec<PipeId>,
+    /// A send was refused because a queue was at its mark, and has room since: a call that does not
+    /// wait says so, one that waits tries again.
+    pub(crate) mark_reached: bool,
     /// Draining pipes that have given their last message out.
     drained: Vec<PipeId>,
+    /// What waits to be sent beyond the pipes of a socket that is closed.
+    pub(crate) unsent: Option<Overflow>,
+    /// What a durable socket is to be told, and tells.
+    pub(crate) durable: Notes,
 }
 
 impl Pipes {
-    pub(crate) fn new(socket_type: SocketType, options: SocketOptions) -> Pipes {
+    pub(crate) fn new(socket_type: SocketType, options: SocketOptions, clock: Clock) -> Pipes {
+        let options = Arc::new(options);
         Pipes {
             slots: Vec::new(),
             free: Vec::new(),
@@ -91,6 +113,7 @@ impl Pipes {
             attendance: None,
             inline_sends: 0,
             inline_sends_max: INLINE_SENDS,
+            stream_bytes: 0,
             last_flush: None,
             ticking: false,
             wants_tick: false,
@@ -98,11 +121,16 @@ impl Pipes {
             sends: 0,
             sends_at_tick: 0,
             commands: Vec::new(),
+            joined: HashSet::new(),
             closing: Vec::new(),
             drained: Vec::new(),
+            unsent: None,
+            durable: Notes::default(),
+            mark_reached: false,
             due: None,
             timer_changed: false,
-            epoch: Instant::now(),
+            epoch: clock.now(),
+            clock,
         }
     }
 
@@ -142,7 +170,11 @@ impl Pipes {
     /// The socket speaks no ZMTP: STREAM, and a ROUTER that was told to.
     #[inline]
     pub(crate) fn is_raw(&self) -> bool {
-        self.socket_type == SocketType::Stream || self.options.router_raw
+        match self.socket_type {
+            SocketType::Stream => true,
+            SocketType::Router => self.options.router_raw,
+            _ => false,
+        }
     }
 
     /// How many pipes there are.
@@ -155,6 +187,7 @@ impl Pipes {
         let has_peer = |pipe: &Pipe| match &pipe.link {
             Link::Net(net) => net.connection.is_some(),
             Link::Inproc(_) => pipe.peer_type.is_some(),
+            Link::Udp(_) => false,
         };
         self.iter().filter(|(_, pipe)| pipe.is_open() && has_peer(pipe)).count()
     }
@@ -170,13 +203,20 @@ impl Pipes {
             .filter_map(|(i, slot)| slot.as_ref().map(|pipe| (PipeId(i as u32), pipe)))
     }
 
+    /// Only the last message is kept; CONFLATE has no effect on the other types.
+    #[inline]
+    pub(crate) fn conflates(&self) -> bool {
+        use SocketType::{Dealer, Pub, Pull, Push, Sub};
+        self.options.conflate && matches!(self.socket_type, Pull | Push | Sub | Pub | Dealer)
+    }
+
     /// There is room for one more message, up to exactly the high-water mark.
     // RFC 28 §The DEALER Socket Type: SHOULD constrain queue sizes to a runtime-configurable limit.
     // The other types of RFC 28 to 31 likewise.
     #[inline]
     pub(crate) fn has_room(&mut self, id: PipeId) -> bool {
         let hwm = self.options.snd_hwm;
-        let conflate = self.options.conflate;
+        let conflate = self.conflates();
         let Some(pipe) = self.pipe(id) else { return false };
         if !pipe.is_open() {
             return false;
@@ -193,6 +233,17 @@ impl Pipes {
                 self.pipe(id).and_then(Pipe::net).is_some_and(|net| net.out.messages() < hwm)
             }
             Link::Inproc(link) => link.has_room(),
+            Link::Udp(_) => true,
+        }
+    }
+
+    /// The pipe's queue holds as many messages as the high-water mark allows. Nothing is written
+    /// to make room.
+    pub(crate) fn is_at_mark(&self, id: PipeId) -> bool {
+        let hwm = self.options.snd_hwm;
+        match self.peek(id).filter(|pipe| pipe.is_open()).map(|pipe| &pipe.link) {
+            Some(Link::Net(net)) => hwm > 0 && !self.conflates() && net.out.messages() >= hwm,
+            _ => false,
         }
     }
 
@@ -205,10 +256,15 @@ impl Pipes {
 
     /// Puts one part in; the last one makes the message go. The caller asked `has_room` before
     /// the first part; later parts always fit.
+    pub(crate) fn push(&mut self, id: PipeId, mut part: Msg, more: bool) {
+        self.push_from(id, &mut part, more);
+    }
+
+    /// As `push`; the part is taken from where it lies, and an empty one is left there.
     #[inline]
-    pub(crate) fn push(&mut self, id: PipeId, part: Msg, more: bool) {
+    pub(crate) fn push_from(&mut self, id: PipeId, part: &mut Msg, more: bool) {
         let raw = self.is_raw();
-        let conflate = self.options.conflate;
+        let conflate = self.conflates();
         let Some(pipe) = self.pipe(id) else { return };
         pipe.counters.bytes_out += part.len() as u64;
         match &mut pipe.link {
@@ -224,10 +280,59 @@ impl Pipes {
                 }
             }
             Link::Inproc(link) => {
-                link.push(part, more);
+                link.push(part.take(), more);
                 pipe.counters.messages_out += u64::from(!more);
             }
+            Link::Udp(_) => {
+                pipe.counters.bytes_out -= part.len() as u64;
+                self.send_to_group(id, &part.take());
+            }
         }
+    }
+
+    /// Puts a whole message of one part in where that needs no thought: a queue inside the process
+    /// with room, or a network pipe whose stream is under way. The caller has begun no other
+    /// message there. False, and nothing done, if it is something else.
+    #[inline]
+    pub(crate) fn push_in_stream(&mut self, id: PipeId, part: &mut Msg) -> bool {
+        let hwm = self.options.snd_hwm;
+        if self.conflates() || self.is_raw() {
+            return false;
+        }
+        let Some(pipe) = self.slots.get_mut(id.0 as usize).and_then(Option::as_mut) else {
+            return false;
+        };
+        if !matches!(pipe.phase, Phase::Open) {
+            return false;
+        }
+        let payload_bytes = part.len() as u64;
+        let backlog = match &mut pipe.link {
+            Link::Net(net) => {
+                // With bytes buffered already there is no clock to look at and no tick to ask for.
+                let goes_on = net.dirty && (hwm == 0 || net.out.messages() < hwm);
+                if !goes_on || !net.out.push_short(part) {
+                    return false;
+                }
+                net.out.backlog_bytes()
+            }
+            Link::Inproc(link) => {
+                if !link.push_whole(part) {
+                    return false;
+                }
+                0
+            }
+            Link::Udp(_) => return false,
+        };
+        pipe.counters.bytes_out += payload_bytes;
+        pipe.counters.messages_out += 1;
+        if backlog == 0
+            || (backlog < self.stream_bytes && self.inline_sends >= self.inline_sends_max)
+        {
+            self.sends += 1;
+        } else {
+            self.committed(id);
+        }
+        true
     }
 
     /// Puts a whole single-frame message in that was encoded once for many pipes.
@@ -249,49 +354,7 @@ impl Pipes {
             Some(Link::Inproc(link)) => {
                 link.tx.rollback();
             }
-            None => {}
-        }
-    }
-
-    /// Sends a command of the protocol; nothing if there is no connection.
-    pub(crate) fn command(&mut self, id: PipeId, command: &Command<'_>) {
-        let Some(net) = self.pipe(id).and_then(Pipe::net) else { return };
-        if net.connection.is_some() {
-            let mut frame = Vec::new();
-            command.encode(&mut frame);
-            net.out.push_command(frame);
-            self.flush(id);
-        }
-    }
-
-    /// Sends a subscription or cancellation in the form the peer understands.
-    pub(crate) fn subscription(&mut self, id: PipeId, subscribe: bool, topic: &[u8]) {
-        let Some(pipe) = self.pipe(id) else { return };
-        // RFC 37 §The Publish-Subscribe Pattern: to create a subscription, SHALL send a SUBSCRIBE
-        // command; to cancel one, SHALL send a CANCEL command. To a peer of 3.0, a message.
-        match &mut pipe.link {
-            Link::Net(net) => {
-                let Some(connection) = &net.connection else { return };
-                if !connection.forwards_subscriptions {
-                    return;
-                }
-                let mut frame = Vec::with_capacity(topic.len() + 24);
-                // Kept in the form of ZMTP 3, as everything in the queue is.
-                oxmq_zmtp::encode_subscription(
-                    Framing::V3,
-                    connection.subscribes_by_command,
-                    subscribe,
-                    topic,
-                    &mut frame,
-                );
-                net.out.push_command(frame);
-                self.mark_dirty(id);
-            }
-            Link::Inproc(link) => {
-                let mut body = Vec::with_capacity(topic.len() + 1);
-                oxmq_zmtp::subscription_message(subscribe, topic, &mut body);
-                link.push(Msg::from(body), false);
-            }
+            Some(Link::Udp(_)) | None => {}
         }
     }
 
@@ -311,13 +374,15 @@ impl Pipes {
             self.flush(id);
             return;
         }
-        if backlog >= FLUSH_BYTES {
+        self.stream_bytes =
+            FLUSH_BYTES.min(SocketOptions::batch_bytes(self.options.out_batch_messages));
+        if backlog >= self.stream_bytes {
             self.flush_stream(id);
             return;
         }
         if !dirty {
             // The buffer was empty: the one moment at which reading the clock is affordable.
-            let paused = self.last_flush.is_none_or(|at| at.elapsed() > STREAM_PAUSE);
+            let paused = self.last_flush.is_none_or(|at| self.clock.now() - at > STREAM_PAUSE);
             if paused {
                 self.inline_sends = 1;
                 self.flush(id);
@@ -340,13 +405,13 @@ impl Pipes {
     /// Writes everything a pipe has.
     pub(crate) fn flush(&mut self, id: PipeId) {
         self.write(id, false);
-        self.last_flush = Some(Instant::now());
+        self.last_flush = Some(self.clock.now());
     }
 
     /// Writes whole segments of a stream and keeps the runt.
     fn flush_stream(&mut self, id: PipeId) {
         self.write(id, true);
-        self.last_flush = Some(Instant::now());
+        self.last_flush = Some(self.clock.now());
         let rest = self.pipe(id).and_then(Pipe::net).is_some_and(|n| n.out.backlog_bytes() > 0);
         if rest {
             self.mark_dirty(id);
@@ -362,7 +427,11 @@ impl Pipes {
             return;
         }
         let quantum = if whole_segments { connection.quantum } else { 0 };
-        match net.out.write(&connection.stream, connection.wire, quantum) {
+        let written = match &mut connection.codec {
+            None => net.out.write(&connection.stream, connection.wire, quantum),
+            Some(codec) => net.out.write_coded(&connection.stream, &mut *codec.encoder),
+        };
+        match written {
             Ok(Written::Drained) => {}
             Ok(Written::Blocked) => {
                 connection.blocked = true;
@@ -435,6 +504,18 @@ impl Pipes {
         self.ticking
     }
 
+    /// The I/O thread flushes from time to time.
+    #[cfg(feature = "simulation")]
+    pub(crate) fn is_ticking(&self) -> bool {
+        self.ticking
+    }
+
+    /// The I/O thread has to be told something.
+    #[inline]
+    pub(crate) fn asks_io(&self) -> bool {
+        self.wants_tick || self.timer_changed
+    }
+
     /// The I/O thread was asked to tick.
     pub(crate) fn tick_requested(&mut self) {
         self.wants_tick = false;
@@ -467,6 +548,12 @@ impl Pipes {
                 self.pipe(id).and_then(Pipe::net).is_some_and(|net| net.inq.ready() > 0)
             }
             Link::Inproc(link) => link.has_message(),
+            Link::Udp(udp) => {
+                if udp.ready() == 0 && udp.readable {
+                    self.fill_datagrams(id);
+                }
+                self.udp(id).is_some_and(|udp| udp.ready() > 0)
+            }
         }
     }
 
@@ -475,6 +562,7 @@ impl Pipes {
         match self.pipe(id).map(|pipe| &mut pipe.link) {
             Some(Link::Net(net)) => net.inq.ready() > 0,
             Some(Link::Inproc(link)) => link.has_message(),
+            Some(Link::Udp(udp)) => udp.ready() > 0,
             None => false,
         }
     }
@@ -487,28 +575,48 @@ impl Pipes {
     }
 
     /// Takes the next part of a message of this pipe.
-    #[inline]
     pub(crate) fn pop(&mut self, id: PipeId) -> Option<Msg> {
+        let mut msg = Msg::new();
+        self.pop_into(id, &mut msg).then_some(msg)
+    }
+
+    /// As `pop`, in place of what `place` was; false, and nothing done, if nothing was read yet.
+    #[inline]
+    pub(crate) fn pop_into(&mut self, id: PipeId, place: &mut Msg) -> bool {
         let many = self.count > KEEP_SLAB_CONNECTIONS_MAX;
-        let pipe = self.pipe(id)?;
-        let msg = match &mut pipe.link {
+        let copies = !self.options.zero_copy_recv;
+        let Some(pipe) = self.pipe(id) else { return false };
+        match &mut pipe.link {
             Link::Net(net) => {
-                let msg = net.inq.pop()?;
+                if !net.inq.pop_into(place) {
+                    return false;
+                }
+                if copies && place.kind() == Kind::Slice {
+                    // For want of memory it stays where it is.
+                    let _ = place.try_make_mut();
+                }
                 if many && net.inq.ready() == 0 {
                     net.inq.release_memory();
                 }
-                msg
             }
-            Link::Inproc(link) => link.pop()?,
-        };
-        pipe.counters.bytes_in += msg.len() as u64;
-        if !msg.more() {
+            Link::Inproc(link) => {
+                if !link.pop_into(place) {
+                    return false;
+                }
+            }
+            Link::Udp(udp) => {
+                let Some(msg) = udp.pop() else { return false };
+                *place = msg;
+            }
+        }
+        pipe.counters.bytes_in += place.len() as u64;
+        if !place.more() {
             pipe.counters.messages_in += 1;
             if pipe.phase == Phase::Draining {
                 self.note_drained(id);
             }
         }
-        Some(msg)
+        true
     }
 
     #[cold]
@@ -516,6 +624,7 @@ impl Pipes {
         let empty = match self.pipe(id).map(|pipe| &mut pipe.link) {
             Some(Link::Net(net)) => net.inq.ready() == 0,
             Some(Link::Inproc(link)) => !link.has_message(),
+            Some(Link::Udp(udp)) => udp.ready() == 0,
             None => false,
         };
         if empty {
@@ -525,9 +634,15 @@ impl Pipes {
 
     /// The connection may have bytes for us and the pipe has room for them.
     pub(crate) fn wants_reading(&mut self, id: PipeId) -> bool {
-        let hwm = if self.options.conflate { 0 } else { self.options.rcv_hwm };
-        let Some(net) = self.pipe(id).and_then(Pipe::net) else { return false };
-        net.connection.as_ref().is_some_and(|c| c.readable) && (hwm == 0 || net.inq.ready() < hwm)
+        let hwm = if self.conflates() { 0 } else { self.options.rcv_hwm };
+        match self.pipe(id).map(|pipe| &pipe.link) {
+            Some(Link::Net(net)) => {
+                net.connection.as_ref().is_some_and(|c| c.readable)
+                    && (hwm == 0 || net.inq.ready() < hwm)
+            }
+            Some(Link::Udp(udp)) => udp.readable && (hwm == 0 || udp.ready() < hwm),
+            _ => false,
+        }
     }
 
     /// Reads a connection for one turn and drops what comes: the pipe is being closed.
@@ -556,6 +671,10 @@ impl Pipes {
             if let Err(error) = attendance.watch_writable(connection, id, generation, blocked) {
                 self.lost.push((id, Loss::Read(ReadError::Io(error))));
             }
+        }
+        #[cfg(feature = "simulation")]
+        if let Some(conduit) = connection.stream.conduit() {
+            conduit.look_again();
         }
     }
 
@@ -598,64 +717,24 @@ impl Pipes {
         }
     }
 
-    /// When a PING is due that should go `ivl` after `now`: rounded up to a grid of a sixteenth
-    /// of the interval, so that thousands of connections need few wake-ups.
-    pub(crate) fn ping_at(&self, now: Instant, ivl: Duration) -> Instant {
-        let grid = (ivl.as_nanos() / 16).max(1);
-        let at = (now + ivl).saturating_duration_since(self.epoch).as_nanos();
-        let steps = at.div_ceil(grid);
-        let nanos = u64::try_from(steps * grid).unwrap_or(u64::MAX);
-        self.epoch + Duration::from_nanos(nanos)
-    }
-
-    /// Sends a PING if one is due, gives a silent peer up, and says when to look again.
-    pub(crate) fn heartbeat(&mut self, id: PipeId, now: Instant) -> Option<Instant> {
-        let ivl = self.options.heartbeat_ivl;
-        let timeout = self.options.heartbeat_timeout_effective();
-        let ttl = self.options.heartbeat_ttl;
-        let held_back = self.connection(id)?.readable && !self.wants_reading(id);
-        let following = ivl.map(|ivl| self.ping_at(now, ivl));
-        let connection = self.connection(id)?;
-        if held_back {
-            // Bytes are there that we chose not to read yet: the peer lives.
-            connection.heartbeat.heard(now);
-        }
-        let beat = &mut connection.heartbeat;
-        let ttl_end = beat.peer_ttl.zip(beat.last_in).map(|(ttl, at)| at + ttl);
-        // RFC 37 §Connection Heartbeating: SHOULD consider the connection dead when no traffic
-        // follows a PING of ours within some timeout, or one of the peer's within its TTL.
-        if beat.pong_due.is_some_and(|at| at <= now) || ttl_end.is_some_and(|at| at <= now) {
-            self.lost.push((id, Loss::Silent));
-            return None;
-        }
-        let mut ping = false;
-        if beat.next_ping.is_some_and(|at| at <= now) {
-            beat.next_ping = following;
-            beat.pong_due = beat.pong_due.or(timeout.map(|timeout| now + timeout));
-            ping = true;
-        }
-        let next = [beat.next_ping, beat.pong_due, ttl_end].into_iter().flatten().min();
-        if ping {
-            let deciseconds = ttl.map_or(0, |ttl| ttl.as_millis() / 100);
-            let ttl_deciseconds = u16::try_from(deciseconds).unwrap_or(u16::MAX);
-            self.command(id, &Command::Ping { ttl_deciseconds, context: b"" });
-        }
-        next
-    }
-
     /// Reads a connection into its pipe, as far as RCVHWM allows, and carries out the commands.
     #[cold]
     #[inline(never)]
     pub(crate) fn fill(&mut self, id: PipeId) {
-        let hwm = if self.options.conflate { 0 } else { self.options.rcv_hwm };
+        if self.is_udp(id) {
+            return self.fill_datagrams(id);
+        }
+        let hwm = if self.conflates() { 0 } else { self.options.rcv_hwm };
         let mut commands = std::mem::take(&mut self.commands);
         let many = self.count > KEEP_SLAB_CONNECTIONS_MAX;
         let heartbeats = self.options.heartbeat_ivl.is_some();
-        let conflate = self.options.conflate;
+        let conflate = self.conflates();
+        let clock = self.clock.clone();
         let Some(net) = self.pipe(id).and_then(Pipe::net) else { return };
         let Some(connection) = &mut net.connection else { return };
-        let outcome =
-            net.inq.read(&connection.stream, hwm, connection.ending, &mut net.meta, &mut commands);
+        let coded = connection.codec.as_mut().map(|codec| &mut codec.inbound);
+        let (stream, ending) = (&connection.stream, connection.ending);
+        let outcome = net.inq.read(stream, hwm, ending, coded, &mut net.meta, &mut commands);
         let mut again = false;
         match outcome {
             Ok((bytes, more)) => {
@@ -663,13 +742,16 @@ impl Pipes {
                 // The turn is over and gave nothing to deliver: come back without a new event.
                 again = more && net.inq.ready() == 0;
                 if bytes > 0 && (heartbeats || connection.heartbeat.peer_ttl.is_some()) {
-                    connection.heartbeat.heard(Instant::now());
+                    connection.heartbeat.heard(clock.now());
                 }
                 if conflate {
                     net.inq.keep_last();
                 }
                 if many && net.inq.ready() == 0 {
                     net.inq.release_memory();
+                    if let Some(codec) = &mut connection.codec {
+                        codec.inbound.release_memory();
+                    }
                 }
             }
             Err(error) => {
@@ -684,55 +766,6 @@ impl Pipes {
             self.obey(id, &body);
         }
         self.commands = commands;
-    }
-
-    /// Answers a PING, unless the peer sends PINGs without reading the answers.
-    fn answer_ping(&mut self, id: PipeId, context: &[u8]) {
-        let stuck = self.pipe(id).and_then(Pipe::net).is_some_and(|net| {
-            net.out.held_commands() > HELD_ANSWERS_MAX
-                || (net.connection.as_ref().is_some_and(|c| c.blocked)
-                    && net.out.backlog_bytes() > UNREAD_ANSWERS_BYTES_MAX)
-        });
-        if !stuck {
-            self.command(id, &Command::Pong { context });
-        }
-    }
-
-    /// Carries out a command frame of the peer.
-    pub(crate) fn obey(&mut self, id: PipeId, body: &[u8]) {
-        let command = match Command::parse(body) {
-            Ok(command) => command,
-            Err(error) => {
-                self.lost.push((id, Loss::Read(ReadError::Protocol(error))));
-                return;
-            }
-        };
-        match command {
-            // RFC 37 §Connection Heartbeating: on a PING a peer SHALL respond with a PONG command
-            // that echoes the ping-context.
-            Command::Ping { ttl_deciseconds, context } => {
-                if let Some(connection) =
-                    self.pipe(id).and_then(Pipe::net).and_then(|net| net.connection.as_mut())
-                {
-                    connection.heartbeat.heard(Instant::now());
-                    connection.heartbeat.peer_ttl = (ttl_deciseconds > 0)
-                        .then(|| Duration::from_millis(u64::from(ttl_deciseconds) * 100));
-                    let ttl_end = connection.heartbeat.peer_ttl.map(|ttl| Instant::now() + ttl);
-                    if let Some(at) = ttl_end {
-                        self.due_by(at);
-                    }
-                }
-                self.answer_ping(id, context);
-            }
-            // READY belongs to the handshake.
-            Command::Ready(_) => {
-                let error = ProtocolError::UnexpectedCommand { state: "traffic" };
-                self.lost.push((id, Loss::Read(ReadError::Protocol(error))));
-            }
-            // A PONG needs no answer; having come, it has shown that the peer lives. Commands that
-            // mean nothing to us are ignored: later versions may add some.
-            _ => {}
-        }
     }
 
     /// Counters of a pipe, for snapshots.

@@ -4,9 +4,9 @@
 //! receiving and sending are one step and cost no lock per message. Nothing else in the engine
 //! holds two sockets' locks; proxies take them in the order of the cores' addresses.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
-use oxmq_message::{Message, Msg};
+use oxmq_message::{GivesBack, Message, Msg, Withheld};
 use oxmq_pipe::Interest as WaitInterest;
 use oxmq_zmtp::SocketType;
 
@@ -14,7 +14,7 @@ use super::control::{Shared, Tally};
 use crate::error::{Error, Result};
 use crate::limits::{PROXY_BATCH_BYTES, PROXY_BATCH_MESSAGES, PROXY_HOLD_SLICE};
 use crate::poller::{Interest, Poller};
-use crate::socket::state::State;
+use crate::socket::guard::StateGuard;
 use crate::socket::{SocketCore, Wait, send_all};
 
 /// Places of the sockets, and their keys in the proxy's poller.
@@ -35,6 +35,7 @@ pub(super) struct Mover {
     /// that it has room (ROUTER with `router_mandatory`, XPUB with `xpub_nodrop`: room for some
     /// peer is not room for every peer).
     held: [Option<Box<Message>>; 2],
+    _gives_back: GivesBack,
 }
 
 /// What became of one batch, and what to wait for before the next of its direction.
@@ -69,7 +70,9 @@ enum Passed {
 /// The locks of all sockets of a proxy, given up as after any operation.
 struct Locked<'a> {
     mover: &'a Mover,
-    states: [Option<MutexGuard<'a, State>>; 3],
+    states: [Option<StateGuard<'a>>; 3],
+    /// While one of the locks is held, no code of the program runs.
+    _withheld: Withheld,
 }
 
 impl Mover {
@@ -87,6 +90,7 @@ impl Mover {
             forwards,
             returns,
             held: [None, None],
+            _gives_back: GivesBack,
         };
         mover.sort();
         mover
@@ -168,7 +172,7 @@ impl Mover {
         let bytes = message.bytes() as u64;
         let copy = self.cores[CAPTURE].is_some().then(|| Message::clone(message));
         let wait = Wait::For(PROXY_HOLD_SLICE);
-        match target.run(WaitInterest::OUT, wait, |state| send_all(state, message)) {
+        match recorded(target.run(WaitInterest::OUT, wait, |state| send_all(state, message))) {
             Ok(()) => {
                 tally.messages_out += 1;
                 tally.bytes_out += bytes;
@@ -190,7 +194,7 @@ impl Mover {
 
 impl<'a> Locked<'a> {
     fn enter(mover: &'a Mover) -> Result<Locked<'a>> {
-        let mut locked = Locked { mover, states: [None, None, None] };
+        let mut locked = Locked { mover, states: [None, None, None], _withheld: Withheld::new() };
         for place in mover.order {
             if let Some(core) = &mover.cores[place] {
                 locked.states[place] = Some(core.enter()?);
@@ -205,7 +209,8 @@ impl<'a> Locked<'a> {
             if tally.messages_in >= PROXY_BATCH_MESSAGES || tally.bytes_in >= PROXY_BATCH_BYTES {
                 return Ok(Stop::Bound);
             }
-            if !self.has_out(to) {
+            // What a socket gets it can mostly send back: a REP has room only then.
+            if !self.mover.is_loop && !self.has_out(to) {
                 return Ok(Stop::Full(to));
             }
             if captures && !self.has_out(CAPTURE) {
@@ -215,7 +220,11 @@ impl<'a> Locked<'a> {
                 return Ok(Stop::Dry);
             }
             let mut bytes = 0;
-            let passed = match self.pass_message_on(from, to, captures, &mut bytes, tally) {
+            let passed = match self.mover.is_loop {
+                true => self.send_back(from, captures, &mut bytes, tally),
+                false => self.pass_message_on(from, to, captures, &mut bytes, tally),
+            };
+            let passed = match passed {
                 Err(Error::WouldBlock) => return Ok(Stop::Dry),
                 passed => passed?,
             };
@@ -276,6 +285,33 @@ impl<'a> Locked<'a> {
         }
     }
 
+    /// Sends one whole message back on the socket that it came from. `WouldBlock` if there is none.
+    fn send_back(
+        &mut self,
+        place: usize,
+        captures: bool,
+        bytes: &mut u64,
+        tally: &mut Tally,
+    ) -> Result<Passed> {
+        let part = self.recv(place)?;
+        let more = part.more();
+        *bytes += part.len() as u64;
+        let mut message = self.recv_rest(place, part, more, bytes);
+        let mut copy = captures.then(|| message.clone());
+        match self.send_all(place, &mut message) {
+            Ok(()) => {}
+            Err(error) if is_fatal(&error) => return Err(error),
+            Err(Error::WouldBlock) => return Ok(Passed::Refused(Box::new(message))),
+            Err(_) => return Ok(Passed::Dropped),
+        }
+        if let Some(copy) = &mut copy
+            && self.send_all(CAPTURE, copy).is_err()
+        {
+            tally.uncaptured += 1;
+        }
+        Ok(Passed::On)
+    }
+
     /// Takes what is left of a message whose part was refused.
     fn recv_rest(&mut self, from: usize, part: Msg, more: bool, bytes: &mut u64) -> Message {
         let mut message = Message::from(part);
@@ -304,9 +340,23 @@ impl<'a> Locked<'a> {
         state.pattern.recv(&mut state.pipes)
     }
 
+    fn send_all(&mut self, place: usize, message: &mut Message) -> Result<()> {
+        let state = self.states[place].as_deref_mut().ok_or(Error::Closed)?;
+        recorded(send_all(state, message))
+    }
+
     fn send(&mut self, place: usize, part: &mut Msg) -> Result<()> {
         let state = self.states[place].as_deref_mut().ok_or(Error::Closed)?;
-        state.pattern.send(&mut state.pipes, part)
+        recorded(state.pattern.send(&mut state.pipes, part))
+    }
+}
+
+/// A message that is in a durable socket's log counts as sent. Nobody waits for the disk here: the
+/// acknowledgement of where it came from stands behind it in the store, and is safe only after it.
+fn recorded(sent: Result<()>) -> Result<()> {
+    match sent {
+        Err(Error::Unsynced(_)) => Ok(()),
+        sent => sent,
     }
 }
 
@@ -320,7 +370,7 @@ impl Drop for Locked<'_> {
         }
         // Only now, as a waker may run a task that uses another of the sockets.
         for core in self.mover.cores.iter().flatten() {
-            if core.waiters.any(WaitInterest::ALL) {
+            if core.is_watched() {
                 core.leave(core.lock());
             }
         }

@@ -66,6 +66,26 @@ impl Attendance {
         self.epoll.add(stream.as_fd(), Attendance::token(id, generation), interest)
     }
 
+    /// Registers a udp socket.
+    pub(crate) fn watch_datagrams(
+        &self,
+        socket: BorrowedFd<'_>,
+        id: PipeId,
+        generation: u32,
+    ) -> io::Result<()> {
+        self.epoll.add(socket, Attendance::token(id, generation), Interest::IN | Interest::ET)
+    }
+
+    /// Asks to be told once more what a udp socket holds already.
+    pub(crate) fn watch_again(
+        &self,
+        socket: BorrowedFd<'_>,
+        id: PipeId,
+        generation: u32,
+    ) -> io::Result<()> {
+        self.epoll.modify(socket, Attendance::token(id, generation), Interest::IN | Interest::ET)
+    }
+
     /// Asks to be told when a connection takes bytes again, or no longer.
     pub(crate) fn watch_writable(
         &self,
@@ -75,7 +95,8 @@ impl Attendance {
         on: bool,
     ) -> io::Result<()> {
         let mut interest = Interest::IN | Interest::RDHUP | Interest::ET;
-        if on {
+        // What TLS holds makes no descriptor readable; that this one is writable makes an event.
+        if on || connection.stream.has_unread() {
             interest = interest | Interest::OUT;
         }
         self.epoll.modify(connection.stream.as_fd(), Attendance::token(id, generation), interest)

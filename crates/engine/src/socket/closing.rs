@@ -7,27 +7,30 @@ use std::time::{Duration, Instant};
 use super::state::{Life, State};
 use crate::limits::FAREWELL;
 use crate::pipe::table::Loss;
-use crate::pipe::{Link, Phase, PipeId};
+use crate::pipe::{Link, Phase, Pipe, PipeId};
 
 impl State {
     /// Ends a pipe by the application's wish: what is unsent may still go until the deadline,
     /// what is unread is dropped. `zmq_disconnect(3)`.
     pub(crate) fn release_pipe(&mut self, id: PipeId, linger: Option<Duration>) {
-        let deadline = linger.and_then(|linger| Instant::now().checked_add(linger));
+        let deadline = linger.and_then(|linger| self.pipes.clock.now().checked_add(linger));
         let Some(pipe) = self.pipes.pipe(id) else { return };
-        if pipe.phase != Phase::Open && pipe.phase != Phase::Draining {
-            return;
+        match pipe.phase {
+            Phase::Open | Phase::Draining => {}
+            Phase::Replaced => return self.remove(id),
+            Phase::Lingering { .. } | Phase::Farewell { .. } => return,
         }
         self.pipes.rollback(id);
+        let unsent = self.pipes.unsent.is_some();
         let Some(pipe) = self.pipes.pipe(id) else { return };
         let mut broken = false;
         let waiting = match &mut pipe.link {
-            Link::Inproc(_) => false,
+            Link::Inproc(_) | Link::Udp(_) => false,
             Link::Net(net) => {
                 net.inq.clear();
                 broken = net.connection.as_ref().is_some_and(|connection| connection.broken);
                 linger != Some(Duration::ZERO)
-                    && (net.connection.is_some() || !net.out.is_empty())
+                    && (net.connection.is_some() || !net.out.is_empty() || unsent)
                     && !(broken && net.session.is_none())
                     && pipe.phase == Phase::Open
             }
@@ -58,14 +61,22 @@ impl State {
         if !net.out.is_empty() {
             return;
         }
-        let Some(connection) = &net.connection else {
+        while self.pipes.can_refill(id) && self.pipes.refill(id) {
+            self.pipes.flush(id);
+        }
+        let Some(net) = self.pipes.pipe(id).and_then(Pipe::net) else { return };
+        if !net.out.is_empty() {
+            return;
+        }
+        let Some(connection) = &mut net.connection else {
             self.remove(id);
             return;
         };
+        connection.say_farewell(&net.out, false);
         // Closing now would make the kernel answer what the peer still sends with a reset, and a
         // reset can destroy what it has not read yet. So: end our side, and wait for its end.
         let shut = connection.stream.shutdown_write();
-        let farewell = Instant::now() + FAREWELL;
+        let farewell = self.pipes.clock.now() + FAREWELL;
         let deadline = deadline.map_or(farewell, |deadline| deadline.min(farewell));
         if shut.is_err() {
             self.remove(id);
@@ -80,9 +91,10 @@ impl State {
     /// Closes the socket's pipes.
     pub(crate) fn close(&mut self, linger: Option<Duration>) {
         self.life = Life::Closing {
-            deadline: linger.and_then(|linger| Instant::now().checked_add(linger)),
+            deadline: linger.and_then(|linger| self.pipes.clock.now().checked_add(linger)),
         };
         self.pipes.flush_all();
+        self.pipes.unsent = self.pattern.take_unsent().or(self.pipes.unsent.take());
         for id in self.pipes.ids() {
             self.release_pipe(id, linger);
         }
@@ -124,6 +136,7 @@ impl State {
                 _ => {}
             }
         }
+        soonest(self.resume_pattern(now));
         self.pipes.due = next;
         self.settle();
         self.pipes.timer_changed = false;

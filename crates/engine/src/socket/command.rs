@@ -16,6 +16,8 @@ pub(crate) enum Command {
     Readable(PipeId),
     /// An inproc pipe that was found full has room.
     Writable(PipeId),
+    /// What a durable socket recorded is safe, or it has verdicts on messages.
+    Resume,
     /// The other end of an inproc pipe is gone.
     PeerGone(PipeId),
 }

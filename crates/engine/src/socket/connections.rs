@@ -4,15 +4,16 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
-use std::time::Instant;
 
 use oxmq_message::{Meta, MetaHandle};
 use oxmq_zmtp::{Established, Framing, SocketType};
 
 use super::state::{Arrival, EndpointKind, Life, State};
+use crate::durable::PeerClaim;
 use crate::io::{IoCommand, SessionId};
-use crate::monitor::EventKind;
-use crate::pipe::inbound::{InQueue, Limits, ReadError};
+use crate::monitor::{CLOSED_BY_SOCKET, EventKind};
+use crate::options::SocketOptions;
+use crate::pipe::inbound::{Delivers, InQueue, Limits, ReadError, Shape};
 use crate::pipe::outbound::{OutQueue, Wire};
 use crate::pipe::table::Loss;
 use crate::pipe::{Connection, Heartbeat, Link, NetLink, Phase, Pipe, PipeId};
@@ -31,10 +32,23 @@ impl State {
             frame_bytes_max: options.max_msg_size.unwrap_or(u64::MAX),
             parts_max: options.max_parts.map_or(u64::MAX, |max| max as u64),
             unfinished_bytes_max: options.unfinished_bytes_max.unwrap_or(u64::MAX),
-            delivers_subscriptions: matches!(
-                self.pipes.socket_type,
-                SocketType::Pub | SocketType::XPub
-            ),
+            read_bytes_max: match self.pipes.is_raw() {
+                true => options.in_batch_messages,
+                false => SocketOptions::batch_bytes(options.in_batch_messages),
+            },
+            delivers: match self.pipes.socket_type {
+                SocketType::Pub | SocketType::XPub => Delivers::Subscriptions,
+                SocketType::Radio => Delivers::Groups,
+                _ if self.pipes.durable.on => Delivers::Durable,
+                _ => Delivers::Nothing,
+            },
+            shape: match self.pipes.socket_type {
+                SocketType::Dish => Shape::GroupAndBody,
+                // What a DISH sends is dropped, whatever it is.
+                SocketType::Radio => Shape::Any,
+                socket_type if socket_type.is_thread_safe() => Shape::Single,
+                _ => Shape::Any,
+            },
         }
     }
 
@@ -129,17 +143,26 @@ impl State {
     }
 
     /// Gives a pipe its connection.
-    pub(super) fn connect_pipe(&mut self, id: PipeId, arrival: Arrival) -> io::Result<()> {
-        let wire = self.wire(arrival.established.as_ref());
+    pub(super) fn connect_pipe(&mut self, id: PipeId, mut arrival: Arrival) -> io::Result<()> {
+        let codec = arrival.established.as_mut().and_then(|e| e.codec.take());
+        let wire = self.wire(arrival.established.as_deref());
         let limits = self.limits();
         let attendance = self.pipes.attendance.clone();
         let ivl = self.pipes.options.heartbeat_ivl;
-        let pings = arrival.established.as_ref().is_some_and(|e| e.pings);
-        let first_ping = ivl.filter(|_| pings).map(|ivl| self.pipes.ping_at(Instant::now(), ivl));
+        let asks_all = self.me.upgrade().is_some_and(|core| core.context.pings_every_peer());
+        let pings =
+            arrival.established.as_ref().is_some_and(|e| e.pings || asks_all && e.version.0 >= 3);
+        let first_ping =
+            ivl.filter(|_| pings).map(|ivl| self.pipes.ping_at(self.pipes.clock.now(), ivl));
         if let Some(at) = first_ping {
             self.pipes.due_by(at);
         }
+        let claim = match self.pipes.durable.on {
+            true => PeerClaim::of_connection(arrival.established.as_deref()),
+            false => None,
+        };
         let Some(pipe) = self.pipes.pipe(id) else { return Ok(()) };
+        pipe.durable_peer = claim;
         let generation = pipe.generation;
         let mut info = meta(&arrival);
         if let Some(established) = &arrival.established {
@@ -165,6 +188,7 @@ impl State {
         let heartbeat = Heartbeat { next_ping: first_ping, ..Heartbeat::default() };
         net.connection = Some(Connection {
             wire,
+            codec: codec.map(|codec| Box::new(codec.into())),
             subscribes_by_command: arrival
                 .established
                 .as_ref()
@@ -180,6 +204,7 @@ impl State {
             quantum,
             heartbeat,
             remote,
+            order: arrival.order,
             stream: arrival.stream,
         });
         Ok(())
@@ -188,6 +213,7 @@ impl State {
     /// Lets the pattern know a pipe's peer; a refused one is disconnected.
     pub(super) fn introduce(&mut self, id: PipeId) {
         self.changes += 1;
+        self.edge.note_peer();
         if let Err(reason) = self.pattern.connected(&mut self.pipes, id) {
             self.pipes.lost.push((id, Loss::Refused(reason)));
             self.settle();
@@ -197,12 +223,20 @@ impl State {
     pub(super) fn preload(&mut self, id: PipeId, rest: &[u8]) {
         let mut commands = Vec::new();
         let Some(net) = self.pipes.pipe(id).and_then(Pipe::net) else { return };
-        if let Err(error) = net.inq.preload(rest, &mut net.meta, &mut commands) {
+        let codec = net.connection.as_mut().and_then(|connection| connection.codec.as_mut());
+        let loaded = match codec {
+            None => net.inq.preload(rest, &mut net.meta, &mut commands),
+            Some(codec) => {
+                net.inq.preload_coded(rest, &mut codec.inbound, &mut net.meta, &mut commands)
+            }
+        };
+        if let Err(error) = loaded {
             self.pipes.lost.push((id, Loss::Read(error)));
         }
         for body in commands {
             self.pipes.obey(id, &body);
         }
+        self.tell_pattern();
     }
 
     /// A connection ended: its session makes another one, or its pipe ends.
@@ -223,6 +257,13 @@ impl State {
             return;
         };
         let Some(connection) = &mut net.connection else { return };
+        if let Loss::Replaced(_) = loss
+            && net.session.is_none()
+            && !connection.broken
+        {
+            self.set_aside(id);
+            return;
+        }
         if matches!(loss, Loss::Write(_)) && phase == Phase::Open && !connection.broken {
             // What the peer sent before it left is still wanted: read to the end, and let that
             // end the connection.
@@ -237,7 +278,8 @@ impl State {
             }
         }
         let Some(net) = self.pipes.pipe(id).and_then(Pipe::net) else { return };
-        let Some(connection) = net.connection.take() else { return };
+        let Some(mut connection) = net.connection.take() else { return };
+        connection.say_farewell(&net.out, matches!(loss, Loss::Read(ReadError::Protocol(_))));
         let session = net.session;
         net.inq.end();
         if unread == Unread::Drop {
@@ -246,7 +288,11 @@ impl State {
         if let Some(attendance) = attendance {
             attendance.forget(&connection.stream);
         }
-        self.report_loss(loss, &endpoint, &connection);
+        if let Phase::Farewell { .. } = phase {
+            self.report_end(&endpoint, &connection);
+        } else {
+            self.report_loss(loss, &endpoint, &connection);
+        }
         drop(connection);
         self.pattern.disconnected(&mut self.pipes, id);
         if matches!(phase, Phase::Farewell { .. }) {
@@ -262,6 +308,20 @@ impl State {
                 self.end_pipe(id, unread);
             }
         }
+    }
+
+    /// Leaves a connection whose name another has taken as it is. Were it closed, its peer would
+    /// come back and take the name in its turn, and so on for ever; libzmq leaves it open too.
+    fn set_aside(&mut self, id: PipeId) {
+        let Some(pipe) = self.pipes.pipe(id) else { return };
+        pipe.phase = Phase::Replaced;
+        let endpoint = pipe.endpoint.clone();
+        let Some(connection) = pipe.net().and_then(|net| net.connection.as_mut()) else { return };
+        connection.readable = false;
+        let remote = connection.remote.clone();
+        self.pattern.gone(&mut self.pipes, id);
+        let reason = "another peer took its routing id over".to_owned();
+        self.report(EventKind::PeerRefused { reason }, &endpoint, &remote);
     }
 
     /// The session of a pipe looks for another connection.
@@ -288,9 +348,18 @@ impl State {
         let phase = self.pipes.peek(id).map(|pipe| pipe.phase);
         match phase {
             Some(Phase::Open) => self.pipes.socket_type != SocketType::Stream,
-            Some(Phase::Lingering { .. }) => !self.pipes.is_flushed(id),
+            Some(Phase::Lingering { .. }) => {
+                !self.pipes.is_flushed(id) || self.pipes.unsent.is_some()
+            }
             _ => false,
         }
+    }
+
+    /// Reports the end of a connection that this side closed.
+    fn report_end(&self, endpoint: &str, connection: &Connection) {
+        let fd = connection.stream.as_fd().as_raw_fd();
+        let reason = CLOSED_BY_SOCKET.to_owned();
+        self.report(EventKind::Disconnected { fd, reason }, endpoint, &connection.remote);
     }
 
     pub(super) fn report_loss(&self, loss: &Loss, endpoint: &str, connection: &Connection) {
@@ -353,6 +422,12 @@ impl State {
     pub(crate) fn remove(&mut self, id: PipeId) {
         self.pattern.removed(&mut self.pipes, id);
         self.sessions.retain(|(_, pipe)| *pipe != id);
+        if matches!(self.pipes.peek(id), Some(Pipe { link: Link::Inproc(_), .. })) {
+            // Nothing comes after the end of such a pipe: there is nothing to disconnect from, and
+            // the next pipe may have the same number.
+            let kind = EndpointKind::ConnectedInproc { pipe: id };
+            self.endpoints.retain(|record| record.kind != kind);
+        }
         let attendance = self.pipes.attendance.clone();
         if let Some(mut pipe) = self.pipes.remove(id) {
             let c = pipe.counters;
@@ -367,13 +442,17 @@ impl State {
             {
                 self.post(IoCommand::Disconnect { session, lingers: false });
             }
-            if let Some(connection) = pipe.net().and_then(|net| net.connection.take()) {
+            let said = matches!(pipe.phase, Phase::Farewell { .. });
+            if let Some(net) = pipe.net()
+                && let Some(mut connection) = net.connection.take()
+            {
+                if !said {
+                    connection.say_farewell(&net.out, false);
+                }
                 if let Some(attendance) = attendance {
                     attendance.forget(&connection.stream);
                 }
-                let fd = connection.stream.as_fd().as_raw_fd();
-                let reason = "closed by this socket".to_owned();
-                self.report(EventKind::Disconnected { fd, reason }, &endpoint, &connection.remote);
+                self.report_end(&endpoint, &connection);
             }
         }
     }
@@ -399,13 +478,33 @@ fn meta(arrival: &Arrival) -> Meta {
         ..Meta::default()
     };
     if let Some(established) = &arrival.established {
+        if !established.user_id.is_empty() {
+            match str::from_utf8(&established.user_id) {
+                Ok(user_id) => meta.user_id = Some(user_id.to_owned()),
+                Err(_) => {
+                    meta.properties.push(("User-Id".to_owned(), established.user_id.clone()));
+                }
+            }
+        }
+        // RFC 27 §The ZAP Protocol: the handler's metadata goes with the peer's. It comes first,
+        // so that a peer cannot put its own word in the place of the handler's.
+        for (name, value) in established.zap_metadata.iter() {
+            meta.properties.push((name.to_owned(), value.to_vec()));
+        }
         for (name, value) in established.metadata.iter() {
             if name.eq_ignore_ascii_case("Identity") {
                 meta.routing_id = Some(value.to_vec());
-            } else if !name.eq_ignore_ascii_case("Socket-Type") {
+            } else if !is_ours_to_say(name) {
                 meta.properties.push((name.to_owned(), value.to_vec()));
             }
         }
     }
     meta
+}
+
+/// Properties that a peer cannot give itself.
+fn is_ours_to_say(name: &str) -> bool {
+    ["Socket-Type", "Routing-Id", "Peer-Address", "User-Id"]
+        .iter()
+        .any(|ours| name.eq_ignore_ascii_case(ours))
 }

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use oxmq_message::Message;
 use oxmq_pipe::{Interest, Ticket};
 
+use super::durability::{self, Safe};
 use super::state::State;
 use super::{Socket, SocketCore, recv_all, send_all};
 use crate::error::{Error, Result};
@@ -37,9 +38,14 @@ impl Place<'_> {
             match op(&mut state) {
                 Err(Error::WouldBlock) => {}
                 done => {
+                    state.edge.note(interest);
                     self.core.leave(state);
                     return Poll::Ready(done);
                 }
+            }
+            if let Some(error) = self.core.refusal(&state) {
+                self.core.leave(state);
+                return Poll::Ready(Err(error));
             }
             state.pipes.turn_around();
             if state.settle() {
@@ -89,7 +95,12 @@ impl Future for Recv<'_> {
     type Output = Result<Message>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.place.poll(cx, Interest::IN, recv_all)
+        self.place.poll(cx, Interest::IN, |state| {
+            state.pipes.durable.in_future = true;
+            let received = recv_all(state);
+            state.pipes.durable.in_future = false;
+            received
+        })
     }
 }
 
@@ -98,6 +109,8 @@ impl Future for Recv<'_> {
 pub struct Send<'a> {
     place: Place<'a>,
     message: &'a mut Message,
+    /// The message is recorded, and the disk is waited for.
+    safe: Option<Safe>,
 }
 
 impl Future for Send<'_> {
@@ -105,8 +118,21 @@ impl Future for Send<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let message = &mut *this.message;
-        this.place.poll(cx, Interest::OUT, |state| send_all(state, message))
+        loop {
+            if let Some(safe) = &mut this.safe {
+                let done = std::task::ready!(Pin::new(safe).poll(cx));
+                this.safe = None;
+                this.place.core.resume();
+                return Poll::Ready(done);
+            }
+            let message = &mut *this.message;
+            match this.place.poll(cx, Interest::OUT, |state| send_all(state, message)) {
+                Poll::Ready(Err(Error::Unsynced(unsynced))) => {
+                    this.safe = Some(Safe::new(&unsynced));
+                }
+                done => return done,
+            }
+        }
     }
 }
 
@@ -126,6 +152,20 @@ impl<F: FnMut(&Peers) -> bool + Unpin> Future for WaitFor<'_, F> {
         this.place.poll(cx, Interest::CHANGE, |state| {
             if condition(&Peers::of(state)) { Ok(()) } else { Err(Error::WouldBlock) }
         })
+    }
+}
+
+/// Future of [`Socket::flush_async`].
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Flush<'a> {
+    place: Place<'a>,
+}
+
+impl Future for Flush<'_> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.place.poll(cx, Interest::CHANGE, durability::flushed)
     }
 }
 
@@ -164,7 +204,15 @@ impl Socket {
     /// # Errors
     /// As [`Socket::send_message`], but never `WouldBlock` or `TimedOut`.
     pub fn send_async<'a>(&'a self, message: &'a mut Message) -> Send<'a> {
-        Send { place: Place { core: self.core(), ticket: None }, message }
+        Send { place: Place { core: self.core(), ticket: None }, message, safe: None }
+    }
+
+    /// Completes when peers have settled every message sent before.
+    ///
+    /// # Errors
+    /// `NotSupported` on a socket that is not durable; `Terminated`, `Closed`.
+    pub fn flush_async(&self) -> Flush<'_> {
+        Flush { place: Place { core: self.core(), ticket: None } }
     }
 
     /// Completes when `condition` holds of the socket's peers, looking at each change.

@@ -8,32 +8,45 @@ pub(crate) mod attendance;
 mod closing;
 pub(crate) mod command;
 mod connections;
+mod durability;
 mod endpoints;
 mod futures;
+pub(crate) mod guard;
+mod monitoring;
+mod numbered;
+mod signaler;
 mod snapshot;
+mod spin;
 pub(crate) mod state;
-mod wait;
+mod transfer;
+mod udp;
+pub(crate) mod wait;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
-use oxmq_message::{Message, Msg};
-use oxmq_pipe::{Interest, Mailbox, Waiters};
+use oxmq_message::{Kind, Message, Msg};
+use oxmq_pipe::{Interest, Lock, Mailbox, Waiters};
 use oxmq_zmtp::SocketType;
 
 use self::command::Command;
 pub use self::endpoints::Endpoints;
-pub use self::futures::{Peers, Recv, Send, WaitFor};
+pub use self::futures::{Flush, Peers, Recv, Send, WaitFor};
+use self::guard::StateGuard;
+use self::signaler::Signaler;
+use self::spin::Spinner;
 use self::state::{Life, State};
+use self::transfer::{check_length, recv_all_into};
+pub(crate) use self::transfer::{recv_all, send_all};
 pub use self::wait::Wait;
 use crate::context::{ContextCore, ContextHandle};
+use crate::durable::Nudge;
 use crate::error::{Error, Result};
 use crate::io::{IoCommand, IoHandle};
 use crate::limits::DROP_LINGER_MAX;
-use crate::monitor::{self, Monitor};
-use crate::options::{OptionValue, SetEffect, SocketOptions, code};
+use crate::options::{OptionError, OptionFault, OptionValue, SetEffect, SocketOptions, code};
 use crate::pattern::WakeSenders;
 use crate::stats::SocketSnapshot;
 
@@ -43,7 +56,7 @@ pub(crate) struct SocketCore {
     /// Number within the context.
     pub(crate) id: u64,
     pub(crate) socket_type: SocketType,
-    state: Mutex<State>,
+    state: Lock<State>,
     mailbox: Mailbox<Command>,
     pub(crate) waiters: Waiters,
     /// The I/O thread of the socket's connections, chosen at its first bind or connect.
@@ -51,6 +64,19 @@ pub(crate) struct SocketCore {
     /// The context is being terminated.
     terminated: AtomicBool,
     closed: AtomicBool,
+    /// A signal ends a wait.
+    interruptible: AtomicBool,
+    /// The library's own: the context does not count it.
+    internal: bool,
+    /// Before a wait for messages, and for room.
+    spin_in: Spinner,
+    spin_out: Spinner,
+    /// The descriptor for event loops, once it was asked for.
+    signaler: OnceLock<Signaler>,
+    /// Lets a durable socket go on though nobody calls it.
+    nudge: OnceLock<Arc<Nudge>>,
+    /// Held while the store of a durable socket opens.
+    opening: Mutex<()>,
 }
 
 impl SocketCore {
@@ -59,18 +85,26 @@ impl SocketCore {
         id: u64,
         socket_type: SocketType,
         options: SocketOptions,
+        internal: bool,
     ) -> Result<Arc<SocketCore>> {
-        let state = State::new(socket_type, options)?;
+        let state = State::new(socket_type, options, context.clock.clone())?;
         let core = Arc::new(SocketCore {
             context,
             id,
             socket_type,
-            state: Mutex::new(state),
+            state: Lock::new(state),
             mailbox: Mailbox::new(),
             waiters: Waiters::new(),
             io: OnceLock::new(),
             terminated: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            interruptible: AtomicBool::new(false),
+            internal,
+            spin_in: Spinner::default(),
+            spin_out: Spinner::default(),
+            signaler: OnceLock::new(),
+            nudge: OnceLock::new(),
+            opening: Mutex::new(()),
         });
         core.lock().me = Arc::downgrade(&core);
         Ok(core)
@@ -78,8 +112,8 @@ impl SocketCore {
 
     /// The lock. A panic of another thread while it held the lock does not spread.
     #[inline]
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> StateGuard<'_> {
+        StateGuard::new(self.state.lock())
     }
 
     pub(crate) fn io(&self) -> Option<&IoHandle> {
@@ -90,13 +124,33 @@ impl SocketCore {
     pub(crate) fn post(&self, command: Command) {
         // Whether it was empty does not matter: waking is for those who said they sleep.
         let _ = self.mailbox.send(command);
+        self.tell_all();
+        if let Some(nudge) = self.nudge.get() {
+            nudge.nudge();
+        }
+    }
+
+    /// Wakes everybody, after what they shall see was stored.
+    fn tell_all(&self) {
+        // Begins with the fence, which is for the signaler as well.
         self.waiters.wake_all(Interest::ALL);
+        if let Some(signaler) = self.signaler.get() {
+            signaler.raise();
+        }
+    }
+
+    /// Carries out what was asked of the socket, on behalf of its owner: a greeting that a peer may
+    /// be waiting for. The caller holds no socket's lock.
+    pub(crate) fn obey_now(&self) {
+        if let Ok(state) = self.enter() {
+            self.leave(state);
+        }
     }
 
     /// The context is going: every call from now on says so.
     pub(crate) fn terminate(&self) {
         self.terminated.store(true, Ordering::SeqCst);
-        self.waiters.wake_all(Interest::ALL);
+        self.tell_all();
     }
 
     /// Calls fail from now on if the context is going or the socket is closed.
@@ -113,7 +167,7 @@ impl SocketCore {
 
     /// Takes the lock for an operation: carries out what others asked for first.
     #[inline]
-    pub(crate) fn enter(&self) -> Result<MutexGuard<'_, State>> {
+    pub(crate) fn enter(&self) -> Result<StateGuard<'_>> {
         self.check()?;
         let mut state = self.lock();
         state.obey(&self.mailbox);
@@ -122,20 +176,32 @@ impl SocketCore {
 
     /// Gives the lock up after an operation: settles what it left behind and wakes others.
     #[inline]
-    pub(crate) fn leave(&self, mut state: MutexGuard<'_, State>) {
+    pub(crate) fn leave(&self, state: StateGuard<'_>) {
+        // Mostly there is nothing to settle, nobody to wake and nothing to ask.
+        if state.is_settled() && !state.pipes.asks_io() && !self.is_watched() {
+            return;
+        }
+        self.leave_slow(state);
+    }
+
+    #[inline(never)]
+    fn leave_slow(&self, mut state: StateGuard<'_>) {
         state.settle();
-        let ready = if self.waiters.any(Interest::ALL) {
+        let mut ready = if self.waiters.any(Interest::ALL) {
             self.ready_for(&mut state)
         } else {
             Ready::default()
         };
+        if let Some(signaler) = self.signaler.get() {
+            self.signal(signaler, &mut state, &mut ready);
+        }
         self.leave_waiting(state);
         self.wake(ready);
     }
 
     /// Gives the lock up with a waiter of one's own registered, which must not be woken by what it
     /// has just looked at.
-    pub(crate) fn leave_waiting(&self, mut state: MutexGuard<'_, State>) {
+    pub(crate) fn leave_waiting(&self, mut state: StateGuard<'_>) {
         let wants_tick = state.pipes.wants_tick;
         let timer_changed = std::mem::take(&mut state.pipes.timer_changed);
         if wants_tick {
@@ -206,11 +272,22 @@ impl SocketCore {
             let ready = self.ready_for(state);
             self.wake(ready);
         }
+        if let Some(signaler) = self.signaler.get() {
+            let mut ready = Ready::default();
+            self.signal(signaler, state, &mut ready);
+            self.wake(ready);
+        }
+    }
+
+    /// Somebody has to be told what comes about in the socket.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        self.waiters.any(Interest::ALL) || self.signaler.get().is_some()
     }
 
     /// The I/O thread has done something for the socket.
     /// True if the socket has ended with it.
-    pub(crate) fn leave_io(&self, mut state: MutexGuard<'_, State>) -> bool {
+    pub(crate) fn leave_io(&self, mut state: StateGuard<'_>) -> bool {
         if state.life != Life::Open {
             // Nobody else carries out what is still asked of a closed socket.
             state.obey(&self.mailbox);
@@ -222,6 +299,11 @@ impl SocketCore {
             self.context.socket_ended(self.id);
         }
         ended
+    }
+
+    /// Why an operation that found nothing would wait for ever. libzmq waits all the same.
+    pub(crate) fn refusal(&self, state: &State) -> Option<Error> {
+        if self.context.tells_refusals() { state.refusal() } else { None }
     }
 
     /// Somebody asked something of the socket, or it is going.
@@ -300,7 +382,13 @@ impl Socket {
     /// or `InvalidMessage` as the pattern has it; `Terminated`, `Closed`.
     #[inline]
     pub fn send_part(&self, part: &mut Msg, wait: Wait) -> Result<()> {
-        self.core.run(Interest::OUT, wait, |state| state.pattern.send(&mut state.pipes, part))
+        part.hand_over();
+        let sent = self.core.run(Interest::OUT, wait, |state| {
+            check_length(state, part)?;
+            state.pattern.send(&mut state.pipes, part)
+        });
+        part.hand_back();
+        self.core.await_safe(sent)
     }
 
     /// Receives one part; `more()` of it tells whether others of the same message follow, which
@@ -311,11 +399,39 @@ impl Socket {
     /// has it; `Terminated`, `Closed`.
     #[inline]
     pub fn recv_part(&self, wait: Wait) -> Result<Msg> {
+        let mut part = Msg::new();
+        self.recv_part_into(&mut part, wait)?;
+        Ok(part)
+    }
+
+    /// As [`Socket::recv_part`], in place of the part that is there. Saves moving it about, and in
+    /// a stream that is received into one place the counting of references.
+    ///
+    /// # Errors
+    /// As [`Socket::recv_part`]; the part is as it was then, or empty.
+    #[inline]
+    pub fn recv_part_into(&self, part: &mut Msg, wait: Wait) -> Result<()> {
+        if part.kind() == Kind::Owner {
+            return self.recv_part_over_owner(part, wait);
+        }
         self.core.run(Interest::IN, wait, |state| {
-            let msg = state.pattern.recv(&mut state.pipes)?;
-            state.receive_more = msg.more();
-            Ok(msg)
+            state.pattern.recv_into(&mut state.pipes, part)?;
+            part.hand_back();
+            state.receive_more = part.more();
+            Ok(())
         })
+    }
+
+    /// As `recv_part_into`, over a part whose end runs code of the program, which may use the
+    /// socket and so must not run under its lock.
+    #[cold]
+    fn recv_part_over_owner(&self, part: &mut Msg, wait: Wait) -> Result<()> {
+        let former = part.take();
+        let received = self.recv_part_into(part, wait);
+        if received.is_err() {
+            *part = former;
+        }
+        received
     }
 
     /// Sends a whole message, whose parts no other thread's can come between. The message is
@@ -324,7 +440,7 @@ impl Socket {
     /// # Errors
     /// As [`Socket::send_part`].
     pub fn send_message(&self, message: &mut Message, wait: Wait) -> Result<()> {
-        self.core.run(Interest::OUT, wait, |state| send_all(state, message))
+        self.core.send_message(message, wait)
     }
 
     /// Receives a whole message.
@@ -341,9 +457,18 @@ impl Socket {
     /// one to receive. Saves moving messages about.
     ///
     /// # Errors
-    /// As [`Socket::recv_part`]; the message is as it was then.
+    /// As [`Socket::recv_part`]; the message is as it was then, or its parts are empty.
     #[inline]
     pub fn recv_into(&self, message: &mut Message, wait: Wait) -> Result<()> {
+        if message.iter().any(|part| part.kind() == Kind::Owner) {
+            // As in `recv_part_over_owner`.
+            let former = message.take();
+            let received = self.recv_into(message, wait);
+            if received.is_err() {
+                *message = former;
+            }
+            return received;
+        }
         self.core.run(Interest::IN, wait, |state| recv_all_into(state, message))
     }
 
@@ -381,6 +506,23 @@ impl Socket {
         self.change(|state| state.pattern.unsubscribe(&mut state.pipes, topic))
     }
 
+    /// DISH: joins a group, whose messages are received from now on.
+    ///
+    /// # Errors
+    /// `Group` if it is joined already, has more than 255 bytes or a zero byte; `NotSupported` on
+    /// other types; `Terminated`, `Closed`.
+    pub fn join(&self, group: &[u8]) -> Result<()> {
+        self.change(|state| state.pattern.join(&mut state.pipes, group))
+    }
+
+    /// DISH: leaves a group. What was received of it and not taken is dropped.
+    ///
+    /// # Errors
+    /// `Group` if it is not joined; `NotSupported` on other types; `Terminated`, `Closed`.
+    pub fn leave(&self, group: &[u8]) -> Result<()> {
+        self.change(|state| state.pattern.leave(&mut state.pipes, group))
+    }
+
     fn change<T>(&self, f: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
         let mut state = self.core.enter()?;
         let result = f(&mut state);
@@ -396,7 +538,12 @@ impl Socket {
     pub fn configure<T>(&self, f: impl FnOnce(&mut SocketOptions) -> Result<T>) -> Result<T> {
         self.change(|state| {
             let before = (state.pipes.options.snd_hwm, state.pipes.options.rcv_hwm);
-            let result = f(&mut state.pipes.options)?;
+            let durable = state.pipes.options.durable.clone();
+            let result = f(Arc::make_mut(&mut state.pipes.options))?;
+            if state.pipes.durable.begun && state.pipes.options.durable != durable {
+                Arc::make_mut(&mut state.pipes.options).durable = durable;
+                return Err(too_late(code::DURABLE));
+            }
             if before != (state.pipes.options.snd_hwm, state.pipes.options.rcv_hwm) {
                 state.apply_hwm();
             }
@@ -406,7 +553,7 @@ impl Socket {
 
     /// A copy of the socket's options.
     pub fn options(&self) -> SocketOptions {
-        self.core.lock().pipes.options.clone()
+        SocketOptions::clone(&self.core.lock().pipes.options)
     }
 
     /// Sets an option by its number, as `zmq_setsockopt` does.
@@ -414,14 +561,14 @@ impl Socket {
     /// # Errors
     /// `Option` if the number, the length or the value is not acceptable.
     pub fn set_raw_option(&self, code: i32, value: &[u8]) -> Result<()> {
-        self.change(|state| match state.pipes.options.set(code, value)? {
-            SetEffect::SendHwm | SetEffect::ReceiveHwm => {
-                state.apply_hwm();
-                Ok(())
+        self.change(|state| {
+            if state.pipes.durable.begun && SocketOptions::is_of_durability(code) {
+                return Err(too_late(code));
             }
-            SetEffect::Subscribe(topic) => state.pattern.subscribe(&mut state.pipes, topic),
-            SetEffect::Unsubscribe(topic) => state.pattern.unsubscribe(&mut state.pipes, topic),
-            SetEffect::Stored | SetEffect::Live => Ok(()),
+            if code == code::MESSAGE_TTL && state.pipes.durable.begun && !state.pipes.durable.on {
+                return Err(Error::Option(durability::ttl_alone()));
+            }
+            state.set_option(code, value)
         })
     }
 
@@ -435,8 +582,19 @@ impl Socket {
             OptionValue::Int(value) => Ok(RawOption::Int(value)),
             OptionValue::I64(value) => Ok(RawOption::I64(value)),
             OptionValue::U64(value) => Ok(RawOption::U64(value)),
-            OptionValue::Bytes(value) => Ok(RawOption::Bytes(value.to_vec())),
+            OptionValue::Bytes(value) => {
+                // `zmq_socket(3)`, "Native pattern": a STREAM socket tells the routing id of the
+                // connection that it asked for last.
+                let named = (code == code::ROUTING_ID).then(|| state.pattern.last_connect());
+                Ok(RawOption::Bytes(named.flatten().unwrap_or(value).to_vec()))
+            }
             OptionValue::Str(value) => Ok(RawOption::Text(value.to_owned())),
+            OptionValue::String(value) => Ok(match str::from_utf8(value) {
+                Ok(text) => RawOption::Text(text.to_owned()),
+                // What C has of it, with the zero byte.
+                Err(_) => RawOption::Bytes([value, &[0]].concat()),
+            }),
+            OptionValue::Key(key) => Ok(RawOption::Key(*key)),
             OptionValue::Engine => engine_option(&self.core, &mut state, code),
         };
         self.core.leave(state);
@@ -446,18 +604,6 @@ impl Socket {
     /// The endpoint of the last bind or connect, with wildcards resolved; empty before.
     pub fn last_endpoint(&self) -> String {
         self.core.lock().last_endpoint.clone()
-    }
-
-    /// Begins to report events; an earlier monitor of this socket ends.
-    ///
-    /// # Errors
-    /// `Terminated`, `Closed`.
-    pub fn monitor(&self) -> Result<Monitor> {
-        let (reporter, monitor) = monitor::channel();
-        self.change(|state| {
-            state.reporter = Some(reporter);
-            Ok(monitor)
-        })
     }
 
     /// Peers, queues, drops and counts at this moment.
@@ -478,6 +624,12 @@ impl Socket {
         subscribers
     }
 
+    /// Whether a signal that is handled in the calling thread ends a wait with `Interrupted`, as in
+    /// C. By default it does not.
+    pub fn set_interruptible(&self, interruptible: bool) {
+        self.core.interruptible.store(interruptible, Ordering::Relaxed);
+    }
+
     /// Closes the socket, lingering in the background as the option says; `None` means for ever,
     /// however long that is. Does not block. Later calls through other references to the socket
     /// fail with `Closed`.
@@ -492,6 +644,27 @@ impl Drop for Socket {
         let linger = self.core.lock().pipes.options.linger;
         self.core.close(Some(linger.unwrap_or(DROP_LINGER_MAX)));
     }
+}
+
+impl State {
+    fn set_option(&mut self, code: i32, value: &[u8]) -> Result<()> {
+        match Arc::make_mut(&mut self.pipes.options).set(code, value)? {
+            SetEffect::SendHwm | SetEffect::ReceiveHwm => {
+                self.apply_hwm();
+                Ok(())
+            }
+            SetEffect::Subscribe(topic) => self.pattern.subscribe(&mut self.pipes, topic),
+            SetEffect::Unsubscribe(topic) => self.pattern.unsubscribe(&mut self.pipes, topic),
+            SetEffect::Acknowledge => self.pattern.acknowledge(&mut self.pipes),
+            SetEffect::Stored | SetEffect::Live => Ok(()),
+        }
+    }
+}
+
+/// A durable option is set when the store is open already, or could have been.
+fn too_late(code: i32) -> Error {
+    let name = crate::options::row(code).map(|row| row.name);
+    Error::Option(OptionError { code, name, fault: OptionFault::TooLate })
 }
 
 /// What a socket is ready for.
@@ -516,44 +689,6 @@ pub(crate) fn readiness(state: &mut State) -> Readiness {
     }
 }
 
-pub(crate) fn send_all(state: &mut State, message: &mut Message) -> Result<()> {
-    if message.is_empty() {
-        message.push(Msg::new());
-    }
-    if message.len() > 1 && state.pipes.options.conflate {
-        return Err(Error::InvalidMessage { reason: "a conflating socket sends single parts" });
-    }
-    let last = message.len() - 1;
-    for (index, part) in message.parts_mut().iter_mut().enumerate() {
-        part.set_more(index < last);
-        // Only the first part of a message can be refused.
-        state.pattern.send(&mut state.pipes, part)?;
-    }
-    message.clear();
-    Ok(())
-}
-
-pub(crate) fn recv_all(state: &mut State) -> Result<Message> {
-    let mut message = Message::new();
-    recv_all_into(state, &mut message)?;
-    Ok(message)
-}
-
-#[inline]
-fn recv_all_into(state: &mut State, message: &mut Message) -> Result<()> {
-    let first = state.pattern.recv(&mut state.pipes)?;
-    let mut more = first.more();
-    message.clear();
-    message.push(first);
-    while more {
-        let part = state.pattern.recv(&mut state.pipes)?;
-        more = part.more();
-        message.push(part);
-    }
-    state.receive_more = false;
-    Ok(())
-}
-
 /// The value of an option as `zmq_getsockopt` has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RawOption {
@@ -567,20 +702,23 @@ pub enum RawOption {
     Bytes(Vec<u8>),
     /// A string.
     Text(String),
+    /// A key of CURVE, which C reads as 32 bytes or as 41 of Z85 with a zero byte.
+    Key([u8; 32]),
 }
 
 /// Options whose value is the engine's state.
 fn engine_option(core: &SocketCore, state: &mut State, code: i32) -> Result<RawOption> {
     Ok(match code {
         code::RCVMORE => RawOption::Int(i32::from(state.receive_more)),
+        code::FD => RawOption::Int(core.descriptor(state)?),
         code::EVENTS => {
-            state.pipes.turn_around();
-            let ready = readiness(state);
+            let ready = core.events(state);
             RawOption::Int(i32::from(ready.readable) | i32::from(ready.writable) << 1)
         }
         code::TYPE => RawOption::Int(i32::from(core.socket_type.code())),
         code::LAST_ENDPOINT => RawOption::Text(state.last_endpoint.clone()),
-        code::THREAD_SAFE | code::MECHANISM => RawOption::Int(0),
+        code::THREAD_SAFE => RawOption::Int(i32::from(core.socket_type.is_thread_safe())),
+        code::MECHANISM => RawOption::Int(state.pipes.options.security.mechanism() as i32),
         code::TOPICS_COUNT => {
             let topics = state.pattern.topics().unwrap_or(0);
             RawOption::Int(i32::try_from(topics).unwrap_or(i32::MAX))
@@ -601,20 +739,37 @@ impl State {
 }
 
 impl SocketCore {
+    pub(crate) fn send_message(&self, message: &mut Message, wait: Wait) -> Result<()> {
+        let sent = self.run(Interest::OUT, wait, |state| send_all(state, message));
+        self.await_safe(sent)
+    }
+
+    pub(crate) fn recv_message(&self, wait: Wait) -> Result<Message> {
+        self.run(Interest::IN, wait, recv_all)
+    }
+
     /// Closes the socket for its user; what lingers is left to the I/O thread.
     pub(crate) fn close(&self, linger: Option<Duration>) {
         if self.closed.swap(true, Ordering::SeqCst) {
             return;
         }
-        self.waiters.wake_all(Interest::ALL);
-        self.context.socket_closed();
+        self.tell_all();
+        if !self.internal {
+            self.context.socket_closed();
+        }
         self.close_bound();
         let mut state = self.lock();
         state.obey(&self.mailbox);
+        // The logs of a durable socket are given up first, and its name with them.
+        let finish = state.leave_durable();
+        state.pipes.unsent = state.pattern.take_unsent();
         self.close_connected(&mut state, linger);
         state.close(linger);
         let ended = state.try_end();
         drop(state);
+        if let Some(finish) = finish {
+            finish();
+        }
         if ended {
             self.context.socket_ended(self.id);
         }

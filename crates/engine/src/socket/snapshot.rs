@@ -43,12 +43,16 @@ fn peer_snapshot(pipe: &Pipe) -> Option<PeerSnapshot> {
             net.inq.ready(),
         ),
         Link::Inproc(link) => (String::new(), true, link.tx.len(), 0, link.rx.len()),
+        Link::Udp(udp) => {
+            let target = udp.target().map(|target| format!("udp://{target}")).unwrap_or_default();
+            (target, true, 0, 0, udp.ready())
+        }
     };
     let state = match pipe.phase {
         Phase::Open if connected => PeerState::Connected,
         Phase::Open => PeerState::Connecting,
         Phase::Draining => PeerState::Draining,
-        Phase::Lingering { .. } | Phase::Farewell { .. } => return None,
+        Phase::Replaced | Phase::Lingering { .. } | Phase::Farewell { .. } => return None,
     };
     let c = pipe.counters;
     Some(PeerSnapshot {

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use oxmq_message::GivesBack;
 use oxmq_pipe::Mailbox;
 use oxmq_zmtp::{Established, SocketType};
 
@@ -11,16 +12,25 @@ use super::SocketCore;
 use super::attendance::Attendance;
 use super::command::Command;
 use super::connections::Unread;
-use crate::error::Result;
+use super::signaler::Edge;
+use crate::clock::Clock;
+use crate::durable::PeerClaim;
+use crate::error::{Error, Result};
 use crate::io::{IoCommand, SessionId};
 use crate::monitor::{Event, EventKind, Reporter};
 use crate::options::SocketOptions;
 use crate::pattern::{self, Pattern};
+use crate::pipe::inbound::ReadError;
 use crate::pipe::inproc::{InprocLink, PeerInfo};
-use crate::pipe::table::Pipes;
+use crate::pipe::table::{Loss, Pipes};
 use crate::pipe::{Counters, Link, Phase, Pipe, PipeId};
 use crate::sys::Events;
 use crate::transport::Stream;
+
+/// Whether sockets of this type tell each new peer what they want.
+fn subscribes(socket_type: SocketType) -> bool {
+    matches!(socket_type, SocketType::Sub | SocketType::XSub | SocketType::Dish)
+}
 
 /// How far a socket has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,23 +59,38 @@ pub(crate) struct EndpointRecord {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndpointKind {
     /// A listener of the I/O thread.
-    Bound { listener: u64 },
+    Bound {
+        listener: u64,
+    },
     /// A name in the context.
     BoundInproc,
     /// A session of the I/O thread.
-    Connected { session: SessionId },
+    Connected {
+        session: SessionId,
+    },
     /// A pipe inside the process.
-    ConnectedInproc { pipe: PipeId },
+    ConnectedInproc {
+        pipe: PipeId,
+    },
+    /// Pipes over udp.
+    BoundUdp {
+        pipe: PipeId,
+    },
+    ConnectedUdp {
+        pipe: PipeId,
+    },
 }
 
 /// A connection whose handshake is complete, on its way from the I/O thread to its socket.
 pub(crate) struct Arrival {
     pub(crate) stream: Stream,
-    pub(crate) established: Option<Established>,
+    pub(crate) established: Option<Box<Established>>,
     /// Bytes that came behind the handshake.
     pub(crate) rest: Vec<u8>,
     pub(crate) endpoint: Arc<str>,
     pub(crate) session: Option<SessionId>,
+    /// Handshakes end in any order; this is higher for a connection that began later.
+    pub(crate) order: u64,
 }
 
 /// See the file's first paragraph.
@@ -84,17 +109,27 @@ pub(crate) struct State {
     /// Pipes of sessions, so that a session finds its pipe again.
     pub(super) sessions: Vec<(SessionId, PipeId)>,
     commands: Vec<Command>,
+    /// Sessions that ended because the server refused our credentials, with the ZAP status.
+    refusals: Vec<(SessionId, u16)>,
     /// Counts what a `wait_subscribed` or a peer event may wait for.
     pub(crate) changes: u64,
     pub(crate) changes_told: u64,
+    /// What the socket's descriptor is to tell of.
+    pub(crate) edge: Edge,
+    /// Behind all that may hold messages.
+    _gives_back: GivesBack,
 }
 
 impl State {
-    pub(crate) fn new(socket_type: SocketType, options: SocketOptions) -> Result<State> {
+    pub(crate) fn new(
+        socket_type: SocketType,
+        options: SocketOptions,
+        clock: Clock,
+    ) -> Result<State> {
         Ok(State {
             me: Weak::new(),
-            pipes: Pipes::new(socket_type, options),
-            pattern: pattern::of(socket_type)?,
+            pipes: Pipes::new(socket_type, options, clock),
+            pattern: pattern::of(socket_type),
             life: Life::Open,
             endpoints: Vec::new(),
             last_endpoint: String::new(),
@@ -103,17 +138,32 @@ impl State {
             gone: Counters::default(),
             sessions: Vec::new(),
             commands: Vec::new(),
+            refusals: Vec::new(),
             changes: 0,
             changes_told: 0,
+            edge: Edge::default(),
+            _gives_back: GivesBack,
         })
     }
 
     pub(crate) fn report(&self, kind: EventKind, endpoint: &str, remote: &str) {
+        self.report_between(kind, endpoint, remote, "");
+    }
+
+    /// As `report`, with our own address.
+    pub(crate) fn report_between(
+        &self,
+        kind: EventKind,
+        endpoint: &str,
+        remote: &str,
+        local: &str,
+    ) {
         if let Some(reporter) = &self.reporter {
             reporter.report(Event {
                 kind,
                 endpoint: endpoint.to_owned(),
                 remote: remote.to_owned(),
+                local: local.to_owned(),
             });
         }
     }
@@ -124,12 +174,18 @@ impl State {
         if mailbox.is_empty() {
             return;
         }
+        self.obey_all(mailbox);
+    }
+
+    #[inline(never)]
+    fn obey_all(&mut self, mailbox: &Mailbox<Command>) {
         let mut commands = std::mem::take(&mut self.commands);
         mailbox.drain(&mut commands);
         for command in commands.drain(..) {
             self.obey_one(command);
         }
         self.commands = commands;
+        self.tell_pattern();
         self.settle();
     }
 
@@ -139,6 +195,7 @@ impl State {
             Command::PeerBound { pipe, peer } => self.peer_bound(pipe, &peer),
             Command::Readable(id) => self.pattern.readable(&mut self.pipes, id),
             Command::Writable(id) => self.pattern.writable(&mut self.pipes, id),
+            Command::Resume => self.resume_durable(),
             Command::PeerGone(id) => {
                 let gone = self.pipes.peek(id).is_some_and(
                     |pipe| matches!(&pipe.link, Link::Inproc(link) if link.peer_is_gone()),
@@ -159,7 +216,12 @@ impl State {
             routing_id: options.routing_id.clone(),
             snd_hwm: options.snd_hwm,
             rcv_hwm: options.rcv_hwm,
-            conflate: options.conflate,
+            conflate: self.pipes.conflates(),
+            durable: self.pipes.durable.own.clone(),
+            greets: self.pipes.durable.on
+                || !options.hello_msg.is_empty()
+                || options.probe_router
+                || subscribes(self.pipes.socket_type),
         }
     }
 
@@ -193,6 +255,7 @@ impl State {
     fn introduce_inproc(&mut self, id: PipeId, peer: &PeerInfo) {
         if let Some(pipe) = self.pipes.pipe(id) {
             pipe.peer_type = Some(peer.socket_type);
+            pipe.durable_peer = PeerClaim::of_inproc(peer.durable.as_ref());
             // RFC 37 §The Identity Property: for all other socket types it SHALL be ignored.
             if pipe.routing_id.is_empty() && peer.socket_type.sends_routing_id() {
                 pipe.routing_id.clone_from(&peer.routing_id);
@@ -221,7 +284,11 @@ impl State {
 
     /// The routing id chosen for the next connection, once.
     pub(crate) fn take_connect_routing_id(&mut self) -> Vec<u8> {
-        self.pipes.options.connect_routing_id.take().unwrap_or_default()
+        if self.pipes.options.connect_routing_id.is_none() {
+            return Vec::new();
+        }
+        let options = Arc::make_mut(&mut self.pipes.options);
+        options.connect_routing_id.take().unwrap_or_default()
     }
 
     pub(super) fn insert(&mut self, link: Link, endpoint: Arc<str>, routing_id: Vec<u8>) -> PipeId {
@@ -230,6 +297,8 @@ impl State {
             link,
             phase: Phase::Open,
             routing_id,
+            number: 0,
+            durable_peer: None,
             peer_type: None,
             endpoint,
             in_active: false,
@@ -250,18 +319,33 @@ impl State {
             if self.pipes.peek(id).is_none_or(|pipe| pipe.generation != generation) {
                 continue;
             }
-            let Some(connection) = self.pipes.connection(id) else { continue };
-            if event.readable() || event.hang_up() || event.error() {
-                connection.readable = true;
-                connection.ending |= event.read_closed() || event.hang_up() || event.error();
+            if self.pipes.datagrams_came(id) {
+                self.attend(id);
+                continue;
             }
-            if event.writable() {
-                self.pipes.writable(id);
-                self.pattern.writable(&mut self.pipes, id);
-            }
-            self.attend(id);
+            let failed = event.hang_up() || event.error();
+            self.happened(
+                id,
+                event.readable() || failed,
+                event.read_closed() || failed,
+                event.writable(),
+            );
         }
         self.settle();
+    }
+
+    /// A connection may have bytes for us, or its end with them, or take bytes again.
+    pub(crate) fn happened(&mut self, id: PipeId, readable: bool, ended: bool, writable: bool) {
+        let Some(connection) = self.pipes.connection(id) else { return };
+        if readable {
+            connection.readable = true;
+            connection.ending |= ended;
+        }
+        if writable {
+            self.pipes.writable(id);
+            self.pattern.writable(&mut self.pipes, id);
+        }
+        self.attend(id);
     }
 
     /// Reads a connection that may have something, as far as its pipe has room.
@@ -276,31 +360,69 @@ impl State {
                     self.changes += u64::from(self.pattern.subscribers().is_some());
                 }
             }
+            Some(Phase::Replaced) => {
+                let Some(connection) = self.pipes.connection(id) else { return };
+                connection.readable = false;
+                if connection.ending {
+                    self.lose(id, &Loss::Read(ReadError::Closed));
+                }
+            }
             Some(Phase::Lingering { .. } | Phase::Farewell { .. }) => {
                 self.pipes.discard_input(id);
                 self.progress_linger(id);
             }
             _ => {}
         }
+        self.tell_pattern();
+    }
+
+    /// A server has refused our credentials for good.
+    pub(crate) fn session_refused(&mut self, session: SessionId, status: u16) {
+        self.refusals.push((session, status));
+    }
+
+    /// Why no peer will ever come: every endpoint of the socket has refused it.
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        let (last, status) = self.refusals.last()?;
+        let refused = |record: &EndpointRecord| match record.kind {
+            EndpointKind::Connected { session } => {
+                self.refusals.iter().any(|(other, _)| *other == session)
+            }
+            _ => false,
+        };
+        if self.pipes.len() > 0 || !self.endpoints.iter().all(refused) {
+            return None;
+        }
+        let is_last =
+            |record: &&EndpointRecord| record.kind == EndpointKind::Connected { session: *last };
+        let record = self.endpoints.iter().find(is_last)?;
+        Some(Error::Refused { endpoint: record.given.clone(), status: *status })
     }
 
     /// Deals with everything that the pipes noted down; whether there was something.
     #[inline]
     pub(crate) fn settle(&mut self) -> bool {
-        let pipes = &self.pipes;
-        if pipes.lost.is_empty() && !pipes.has_drained() && pipes.closing.is_empty() {
+        if self.is_settled() {
             return false;
         }
         self.settle_now();
         true
     }
 
+    /// The pipes have noted nothing down.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        let pipes = &self.pipes;
+        pipes.lost.is_empty() && !pipes.has_drained() && pipes.closing.is_empty()
+    }
+
     #[cold]
     fn settle_now(&mut self) {
         loop {
             for id in std::mem::take(&mut self.pipes.closing) {
+                // `zmq_socket(3)`: a message tells of connections that the peer has closed; of
+                // those that we close none does.
                 let linger = self.pipes.options.linger;
-                self.pattern.disconnected(&mut self.pipes, id);
                 self.release_pipe(id, linger);
             }
             let lost = std::mem::take(&mut self.pipes.lost);

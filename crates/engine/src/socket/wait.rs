@@ -5,12 +5,16 @@
 //! before it looks a last time, so that whatever changes after that look wakes it.
 
 use std::cell::Cell;
-use std::sync::MutexGuard;
+use std::io::{self, ErrorKind};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use oxmq_pipe::{Interest, Parker};
+use oxmq_pipe::{Interest, Parked, Parker, Ticket};
 
 use super::SocketCore;
+use super::attendance::Attendance;
+use super::guard::StateGuard;
+use super::spin::Spinner;
 use super::state::State;
 use crate::error::{Error, Result};
 use crate::io::IoCommand;
@@ -38,7 +42,7 @@ thread_local! {
 }
 
 /// Calls `f` with room for events.
-fn with_events<T>(f: impl FnOnce(&mut Events) -> T) -> T {
+pub(crate) fn with_events<T>(f: impl FnOnce(&mut Events) -> T) -> T {
     let mut events =
         EVENTS.take().unwrap_or_else(|| Box::new(Events::with_capacity(EVENTS_PER_WAIT)));
     let result = f(&mut events);
@@ -54,6 +58,15 @@ enum Deadline {
     Never,
 }
 
+impl Deadline {
+    fn at(self) -> Option<Instant> {
+        match self {
+            Deadline::At(at) => Some(at),
+            Deadline::Now | Deadline::Never => None,
+        }
+    }
+}
+
 impl SocketCore {
     /// Does `op` now, or waits until it can be done.
     #[inline]
@@ -65,33 +78,74 @@ impl SocketCore {
     ) -> Result<T> {
         let mut state = self.enter()?;
         match op(&mut state) {
-            Err(Error::WouldBlock) => self.run_slow(state, interest, wait, &mut op),
-            done => {
+            Ok(done) => {
+                state.edge.note(interest);
                 self.leave(state);
-                done
+                Ok(done)
+            }
+            Err(error) => self.run_failed(state, interest, wait, error, &mut op),
+        }
+    }
+
+    /// The lock, unless waiting would be for ever.
+    fn unless_refused<'a>(&'a self, state: StateGuard<'a>) -> Result<StateGuard<'a>> {
+        match self.refusal(&state) {
+            None => Ok(state),
+            Some(error) => {
+                self.leave(state);
+                Err(error)
             }
         }
     }
 
+    /// The first try of an operation has failed.
     #[cold]
     #[inline(never)]
+    fn run_failed<'a, T>(
+        &'a self,
+        mut state: StateGuard<'a>,
+        interest: Interest,
+        wait: Wait,
+        error: Error,
+        op: &mut dyn FnMut(&mut State) -> Result<T>,
+    ) -> Result<T> {
+        if let Error::WouldBlock = error {
+            return self.run_slow(state, interest, wait, op);
+        }
+        state.edge.note(interest);
+        self.leave(state);
+        Err(error)
+    }
+
     fn run_slow<'a, T>(
         &'a self,
-        mut state: MutexGuard<'a, State>,
+        mut state: StateGuard<'a>,
         interest: Interest,
         wait: Wait,
         op: &mut dyn FnMut(&mut State) -> Result<T>,
     ) -> Result<T> {
         let deadline = deadline(&state, interest, wait);
         loop {
-            state.pipes.turn_around();
-            if state.settle() {
+            state = self.unless_refused(state)?;
+            match interest {
+                // Who waits for room is in the middle of a stream.
+                Interest::OUT => state.pipes.flush_all(),
+                _ => state.pipes.turn_around(),
+            }
+            let mark_reached = std::mem::take(&mut state.pipes.mark_reached);
+            if mark_reached && matches!(deadline, Deadline::Now) {
+                state.settle();
+                self.leave(state);
+                return Err(Error::WouldBlock);
+            }
+            if state.settle() || mark_reached {
                 // Trying has read a connection to its end, or news of another kind: that may be
                 // what the operation waits for.
                 match op(&mut state) {
                     Err(Error::WouldBlock) => continue,
                     done => {
                         self.hand_on();
+                        state.edge.note(interest);
                         self.leave(state);
                         return done;
                     }
@@ -100,19 +154,17 @@ impl SocketCore {
             if let Deadline::Now = deadline {
                 self.pump(&mut state);
                 let done = op(&mut state);
+                match done {
+                    Err(Error::WouldBlock) => self.note_refused(&mut state, interest),
+                    _ => state.edge.note(interest),
+                }
                 self.leave(state);
                 return done;
             }
             if let Deadline::At(at) = deadline
                 && Instant::now() >= at
             {
-                let done = op(&mut state);
-                self.hand_on();
-                self.leave(state);
-                return done.map_err(|error| match error {
-                    Error::WouldBlock => Error::TimedOut,
-                    error => error,
-                });
+                return self.try_last(state, interest, op);
             }
             state = self.sleep(state, interest, deadline)?;
             match op(&mut state) {
@@ -120,6 +172,7 @@ impl SocketCore {
                 Err(Error::WouldBlock) => self.wake_others(&mut state),
                 done => {
                     self.hand_on();
+                    state.edge.note(interest);
                     self.leave(state);
                     return done;
                 }
@@ -127,13 +180,33 @@ impl SocketCore {
         }
     }
 
+    /// The time is over: this try counts.
+    fn try_last<'a, T>(
+        &'a self,
+        mut state: StateGuard<'a>,
+        interest: Interest,
+        op: &mut dyn FnMut(&mut State) -> Result<T>,
+    ) -> Result<T> {
+        let done = op(&mut state);
+        self.hand_on();
+        match done {
+            Err(Error::WouldBlock) => self.note_refused(&mut state, interest),
+            _ => state.edge.note(interest),
+        }
+        self.leave(state);
+        done.map_err(|error| match error {
+            Error::WouldBlock => Error::TimedOut,
+            error => error,
+        })
+    }
+
     /// Sleeps until something may have changed. Comes back with the lock.
     fn sleep<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State>,
+        mut state: StateGuard<'a>,
         interest: Interest,
         deadline: Deadline,
-    ) -> Result<MutexGuard<'a, State>> {
+    ) -> Result<StateGuard<'a>> {
         let attendance = state.pipes.attendance.clone();
         let attending = attendance.filter(|attendance| attendance.begin_park());
         let parker = Parker::current();
@@ -154,24 +227,16 @@ impl SocketCore {
         self.ask_before_sleep(&mut state);
         drop(state);
         let Some(attendance) = attending else {
-            match deadline {
-                Deadline::At(at) => {
-                    let _ = parker.park_until(at);
-                }
-                Deadline::Now | Deadline::Never => parker.park(),
-            }
-            // A wake-up not used is passed on when the lock is given up: see `leave`.
-            let _ = self.waiters.cancel(ticket);
+            self.park(&parker, ticket, interest, deadline)?;
             return self.enter();
-        };
-        let timeout = match deadline {
-            Deadline::At(at) => Some(at.saturating_duration_since(Instant::now())),
-            Deadline::Now | Deadline::Never => None,
         };
         with_events(|events| {
             // An interrupted wait is a wait that found nothing; other failures cannot happen on
             // a set that lives, and would only make the caller look again.
-            let found = attendance.wait(events, timeout).unwrap_or(0);
+            let found = self.spin_or_wait(&attendance, events, interest, deadline.at());
+            let interrupted = self.is_interruptible()
+                && matches!(&found, Err(e) if e.kind() == ErrorKind::Interrupted);
+            let found = found.unwrap_or(0);
             attendance.end_park();
             let _ = self.waiters.cancel(ticket);
             let mut state = self.lock();
@@ -189,8 +254,69 @@ impl SocketCore {
                 }
                 return Err(error);
             }
+            if interrupted {
+                self.hand_on();
+                self.leave(state);
+                return Err(Error::Interrupted);
+            }
             Ok(state)
         })
+    }
+
+    /// Parks until woken, until the deadline or until a signal that ends the wait.
+    fn park(
+        &self,
+        parker: &Parker,
+        ticket: Ticket,
+        interest: Interest,
+        deadline: Deadline,
+    ) -> Result<()> {
+        let at = deadline.at();
+        // A wake-up found here is taken below.
+        let _ = self.spinner(interest).until(at, || parker.is_woken());
+        let mut parked = parker.park_interruptible(at);
+        while parked == Parked::Interrupted && !self.is_interruptible() {
+            parked = parker.park_interruptible(at);
+        }
+        // A wake-up not used is passed on when the lock is given up: see `leave`.
+        let woken = self.waiters.cancel(ticket);
+        if parked != Parked::Interrupted {
+            return Ok(());
+        }
+        if woken {
+            self.waiters.wake_one(interest);
+        }
+        self.check()?;
+        Err(Error::Interrupted)
+    }
+
+    fn spinner(&self, interest: Interest) -> &Spinner {
+        if interest == Interest::OUT { &self.spin_out } else { &self.spin_in }
+    }
+
+    /// Waits in the socket's set; spins first where that may pay.
+    pub(crate) fn spin_or_wait(
+        &self,
+        attendance: &Attendance,
+        events: &mut Events,
+        interest: Interest,
+        deadline: Option<Instant>,
+    ) -> io::Result<usize> {
+        let mut found = Ok(0);
+        let spun = self.spinner(interest).until(deadline, || {
+            found = attendance.wait(events, Some(Duration::ZERO));
+            !matches!(found, Ok(0))
+        });
+        if spun {
+            return found;
+        }
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        attendance.wait(events, left)
+    }
+
+    /// A signal that is handled in the waiting thread ends the wait.
+    pub(crate) fn is_interruptible(&self) -> bool {
+        self.interruptible.load(Ordering::Relaxed)
     }
 
     /// What the I/O thread must know before the thread sleeps.

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 
 use super::pool::reserve_tight;
+use super::prefilter::Prefilter;
 use super::tree::{Tree, Value};
 
 /// What [`Matcher::add`] changed.
@@ -38,6 +39,7 @@ pub enum Removed {
 #[derive(Debug)]
 pub struct Matcher {
     tree: Tree,
+    prefilter: Prefilter,
     /// The pipes of the topics that have several; a node's value says which.
     sets: Sets,
     slots: HashMap<u32, u32>,
@@ -84,6 +86,7 @@ impl Matcher {
     pub fn new() -> Self {
         Self {
             tree: Tree::new(),
+            prefilter: Prefilter::new(),
             sets: Sets::default(),
             slots: HashMap::new(),
             pipes: Vec::new(),
@@ -108,7 +111,10 @@ impl Matcher {
         list.nodes.push(at);
         list.topic_bytes += topic.len() as u64;
         self.tree.set_value(at, self.sets.with(value, member));
-        self.topics += usize::from(value.is_none());
+        if value.is_none() {
+            self.topics += 1;
+            self.prefilter.add(topic);
+        }
         Added { first_for_topic: value.is_none(), first_for_pipe: true }
     }
 
@@ -127,7 +133,8 @@ impl Matcher {
             self.free_slot(pipe, slot);
         }
         let last = self.take_member(at, value, slot);
-        self.compact_if_sparse();
+        let worn_out = last && self.prefilter.remove(topic);
+        self.tidy_up(worn_out);
         if last { Removed::Last } else { Removed::StillSubscribed }
     }
 
@@ -138,14 +145,16 @@ impl Matcher {
         let nodes = std::mem::take(&mut self.pipes[slot as usize].nodes);
         self.free_slot(pipe, slot);
         let mut topic = Vec::new();
+        let mut worn_out = false;
         for at in nodes {
             self.tree.topic(at, &mut topic);
             if let Some(value) = self.tree.value(at) {
                 let last = self.take_member(at, value, slot);
+                worn_out |= last && self.prefilter.remove(&topic);
                 visit(&topic, last);
             }
         }
-        self.compact_if_sparse();
+        self.tidy_up(worn_out);
     }
 
     /// Appends to `pipes` every pipe that is subscribed to a prefix of `data`, each once.
@@ -156,6 +165,9 @@ impl Matcher {
     /// Hands every pipe that is subscribed to a prefix of `data` to `visit`, each once.
     pub fn for_each_match(&mut self, data: &[u8], mut visit: impl FnMut(u32)) {
         self.next_epoch();
+        if !self.prefilter.may_match(data) {
+            return;
+        }
         let Self { tree, sets, marks, epoch, .. } = self;
         let mut visit_slot = |slot: u32| {
             let mark = &mut marks[slot as usize];
@@ -248,6 +260,7 @@ impl Matcher {
     pub fn memory_bytes(&self) -> usize {
         let lists: usize = self.pipes.iter().map(|pipe| pipe.nodes.capacity()).sum();
         self.tree.memory_bytes()
+            + self.prefilter.memory_bytes()
             + self.sets.memory_bytes()
             + lists * size_of::<u32>()
             + self.pipes.capacity() * size_of::<Pipe>()
@@ -306,6 +319,16 @@ impl Matcher {
                 self.topics -= 1;
                 true
             }
+        }
+    }
+
+    /// Gives back what removals have left behind, now and then.
+    fn tidy_up(&mut self, worn_out: bool) {
+        self.compact_if_sparse();
+        if worn_out {
+            let mut prefilter = Prefilter::new();
+            self.for_each_topic(|topic| prefilter.add(topic));
+            self.prefilter = prefilter;
         }
     }
 

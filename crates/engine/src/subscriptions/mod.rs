@@ -16,6 +16,7 @@ mod filter;
 mod labels;
 mod matcher;
 mod pool;
+mod prefilter;
 #[cfg(test)]
 mod tests;
 mod tree;

@@ -4,11 +4,16 @@
 //! link-local scope.
 
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 
-use rustix::net::{SocketAddrAny, SocketAddrUnix};
+use oxmq_zmtp::{TipcEndpoint, VsockEndpoint};
+use rustix::net::{SocketAddrAny, SocketAddrUnix, getpeername, getsockname};
 
-use super::interface;
+use super::stream::Kind;
+use super::{interface, os_error, tipc, vsock};
+use crate::sys;
 
 /// One end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +21,33 @@ pub(super) enum Address {
     Tcp(SocketAddr),
     /// What follows `ipc://`; empty for an end without a name, as connecting ends are.
     Ipc(Box<str>),
+    Tipc(TipcEndpoint),
+    Vsock(VsockEndpoint),
 }
 
 impl Address {
+    /// The address of a socket's own end, or with `peer` of the other.
+    pub(super) fn of_socket(fd: impl AsFd, peer: bool) -> io::Result<Self> {
+        let octets = sys::address_of(fd.as_fd(), peer)?;
+        let of_family = match sys::family_of(&octets) {
+            Some(libc::AF_VSOCK) => vsock::endpoint(&octets).map(Self::Vsock),
+            Some(libc::AF_TIPC) => tipc::endpoint(&octets).map(Self::Tipc),
+            _ if peer => getpeername(fd)?.and_then(Self::of),
+            _ => Self::of(getsockname(fd)?),
+        };
+        of_family.ok_or_else(|| os_error(libc::EAFNOSUPPORT))
+    }
+
+    /// What runs over a socket with such an address.
+    pub(super) const fn kind(&self) -> Kind {
+        match self {
+            Self::Tcp(_) => Kind::Tcp,
+            Self::Ipc(_) => Kind::Ipc,
+            Self::Tipc(_) => Kind::Tipc,
+            Self::Vsock(_) => Kind::Vsock,
+        }
+    }
+
     /// `None` for a family that is neither tcp's nor ipc's.
     pub(super) fn of(any: SocketAddrAny) -> Option<Self> {
         if let Ok(ip) = SocketAddr::try_from(any.clone()) {
@@ -28,11 +57,24 @@ impl Address {
     }
 }
 
+impl Address {
+    /// The endpoint; `scheme` is what one of tcp begins with.
+    pub(super) fn endpoint(&self, scheme: &str) -> String {
+        let text = self.to_string();
+        match text.strip_prefix("tcp") {
+            Some(rest) => format!("{scheme}{rest}"),
+            None => text,
+        }
+    }
+}
+
 impl fmt::Display for Address {
     /// The endpoint: `tcp://127.0.0.1:5555`, `tcp://[::1]:5555`, `ipc:///path`, `ipc://@name`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ipc(name) => write!(f, "ipc://{name}"),
+            Self::Tipc(tipc) => tipc.fmt(f),
+            Self::Vsock(vsock) => vsock.fmt(f),
             Self::Tcp(SocketAddr::V4(address)) => write!(f, "tcp://{address}"),
             Self::Tcp(SocketAddr::V6(address)) => {
                 write!(f, "tcp://[{}]:{}", ip_text(&SocketAddr::V6(*address)), address.port())

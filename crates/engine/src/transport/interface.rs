@@ -56,6 +56,12 @@ pub(super) fn scope_id(scope: &str) -> io::Result<u32> {
     Ok(name_to_index(any_socket()?, scope)?)
 }
 
+/// The number of the interface that has this address.
+pub(super) fn index_of(address: IpAddr) -> io::Result<u32> {
+    let found = if_addrs::get_if_addrs()?.into_iter().find(|found| found.ip() == address);
+    found.and_then(|found| found.index).ok_or_else(|| os_error(libc::ENODEV))
+}
+
 /// The name of a scope's interface, or the number when there is none.
 pub(super) fn scope_text(id: u32) -> String {
     any_socket()

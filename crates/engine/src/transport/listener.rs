@@ -7,16 +7,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use oxmq_zmtp::{Endpoint, IpcEndpoint, TcpEndpoint};
+use oxmq_zmtp::{Endpoint, IpcEndpoint, TcpEndpoint, TipcEndpoint};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, FdFlags, fcntl_setfd};
-use rustix::net::{SocketFlags, SocketType, acceptfrom_with, getsockname, sockopt};
+use rustix::net::{SocketFlags, SocketType, acceptfrom_with, sockopt};
 
 use super::address::Address;
 use super::ipc::BoundPath;
 use super::options::TransportOptions;
 use super::stream::{Kind, Stream};
-use super::{ipc, os_error, resolve, tcp};
+use super::tls::TlsServer;
+use super::web::{self, Web};
+use super::{ipc, os_error, resolve, tcp, tipc, vsock};
 use crate::sys;
 
 /// A bound endpoint. Dropping it closes the descriptor and removes the ipc file that it made.
@@ -26,6 +28,9 @@ pub struct Listener {
     _file: Option<BoundPath>,
     fd: OwnedFd,
     local: Address,
+    /// How connections go on, of a ws or wss endpoint.
+    web: Option<Web>,
+    tls: Option<TlsServer>,
     options: TransportOptions,
 }
 
@@ -51,13 +56,20 @@ impl Listener {
     /// EADDRINUSE; EADDRNOTAVAIL for an address that is not this machine's; ENODEV for a name that
     /// is neither an interface nor a host, and for an IPv6 address while IPv6 is off; EACCES;
     /// ENAMETOOLONG for an ipc name over 107 bytes; ENOENT for a directory that is not there;
-    /// EINVAL for an endpoint of another transport, and for a `use_fd` that does not listen;
+    /// EINVAL for an endpoint of another transport, and for a `use_fd` that does not listen; a
+    /// [`super::TlsFault`] (EINVAL) for a wss endpoint without a certificate and its key;
     /// EMFILE, ENFILE, ENOBUFS.
     pub fn bind(endpoint: &Endpoint, options: &TransportOptions) -> io::Result<Self> {
+        let tls = match endpoint {
+            Endpoint::Ws(ws) if ws.tls => Some(TlsServer::new(&options.wss)?),
+            _ => None,
+        };
         let (file, fd) = match (endpoint, options.use_fd) {
             (Endpoint::Tcp(_), Some(fd)) => (None, adopt(fd, Kind::Tcp)?),
             (Endpoint::Ipc(_), Some(fd)) => (None, adopt(fd, Kind::Ipc)?),
             (Endpoint::Tcp(tcp), None) => (None, listen_tcp(tcp, options)?),
+            (Endpoint::Ws(_), Some(fd)) => (None, adopt(fd, Kind::Tcp)?),
+            (Endpoint::Ws(ws), None) => (None, listen_tcp(&web::tcp(ws), options)?),
             (Endpoint::Ipc(IpcEndpoint::Path(path)), None) => {
                 let (file, fd) = ipc::listen_path(path, options)?;
                 (Some(file), fd)
@@ -69,10 +81,20 @@ impl Listener {
             (Endpoint::Ipc(IpcEndpoint::Abstract(name)), None) => {
                 (None, ipc::listen_abstract(name, options)?)
             }
+            (Endpoint::Tipc(tipc), None) => (None, tipc::listen(tipc, options)?),
+            (Endpoint::Vsock(vsock), None) => (None, vsock::listen(vsock, options)?),
             _ => return Err(os_error(libc::EINVAL)),
         };
-        let local = Address::of(getsockname(&fd)?).ok_or_else(|| os_error(libc::EAFNOSUPPORT))?;
-        Ok(Self { _file: file, fd, local, options: options.clone() })
+        let local = match endpoint {
+            // The kernel tells a socket's port and not the names that it serves.
+            Endpoint::Tipc(names) if *names != TipcEndpoint::Wildcard => Address::Tipc(*names),
+            _ => Address::of_socket(&fd, false)?,
+        };
+        let web = match endpoint {
+            Endpoint::Ws(ws) => Some(Web::new(ws)),
+            _ => None,
+        };
+        Ok(Self { _file: file, fd, local, web, tls, options: options.clone() })
     }
 
     /// Takes the next waiting connection; `None` when there is none. Never blocks.
@@ -90,6 +112,7 @@ impl Listener {
         let admitted = match stream.addresses() {
             (Address::Ipc(_), _) => self.admits_process(&stream)?,
             (_, Address::Tcp(peer)) => self.admits_host(peer),
+            (_, Address::Tipc(_) | Address::Vsock(_)) => true,
             _ => false,
         };
         if !admitted {
@@ -98,23 +121,34 @@ impl Listener {
         if stream.kind() == Kind::Tcp {
             tcp::tune(stream.as_fd(), &self.options).map_err(lost)?;
         }
-        Ok(Some(stream))
+        let Some(web) = &self.web else { return Ok(Some(stream)) };
+        let stream = stream.of_web(web);
+        match &self.tls {
+            None => Ok(Some(stream)),
+            Some(tls) => stream.serve_tls(tls).map(Some).map_err(lost),
+        }
     }
 
     /// The endpoint as bound, with wildcards resolved: `tcp://0.0.0.0:5555`, `tcp://[::]:5555`,
     /// `ipc:///path`, `ipc://@name`. An ipc path is written as it was given.
     #[must_use]
     pub fn endpoint(&self) -> String {
-        self.local.to_string()
+        match &self.web {
+            None => self.local.to_string(),
+            Some(web) => self.local.endpoint(web.scheme()) + web.path(),
+        }
+    }
+
+    /// Whether connections begin with the upgrade to a WebSocket.
+    #[must_use]
+    pub const fn is_web(&self) -> bool {
+        self.web.is_some()
     }
 
     /// What the listener runs over.
     #[must_use]
     pub const fn kind(&self) -> Kind {
-        match self.local {
-            Address::Tcp(_) => Kind::Tcp,
-            Address::Ipc(_) => Kind::Ipc,
-        }
+        self.local.kind()
     }
 
     fn admits_host(&self, peer: &SocketAddr) -> bool {
@@ -186,11 +220,7 @@ fn listen_tcp(endpoint: &TcpEndpoint, options: &TransportOptions) -> io::Result<
 /// Takes over a listening descriptor of the application.
 fn adopt(fd: RawFd, kind: Kind) -> io::Result<OwnedFd> {
     sys::adopt_fd(fd, |fd| {
-        let address = Address::of(getsockname(fd)?);
-        let fits = match kind {
-            Kind::Tcp => matches!(address, Some(Address::Tcp(_))),
-            Kind::Ipc => matches!(address, Some(Address::Ipc(_))),
-        };
+        let fits = Address::of_socket(fd, false).is_ok_and(|address| address.kind() == kind);
         let listens =
             sockopt::socket_type(fd)? == SocketType::STREAM && sockopt::socket_acceptconn(fd)?;
         if !fits || !listens {

@@ -3,6 +3,8 @@
 //! The socket fills it from its options table when it binds or connects; values are copied into the
 //! listener and applied to each stream. Ranges are the table's concern.
 
+use std::fmt;
+
 use super::filter::{Cidr, IpcFilters};
 
 /// How to bind, connect and tune. `Default` is libzmq's defaults, but for [`Self::ipc_takeover`].
@@ -18,8 +20,9 @@ pub struct TransportOptions {
     pub sndbuf_bytes: Option<usize>,
     /// Kernel receive buffer in bytes, as above.
     pub rcvbuf_bytes: Option<usize>,
-    /// Type of service (IPv4) and traffic class (IPv6) of outgoing packets. Default 0: unset.
-    pub tos: u8,
+    /// Type of service (IPv4) and traffic class (IPv6) of outgoing packets; the low eight bits
+    /// count. Default 0: unset.
+    pub tos: i32,
     /// Queueing priority of outgoing packets (SO_PRIORITY). Default 0: unset.
     pub priority: i32,
     /// Whether the kernel probes an idle tcp peer. Default: the system decides, and the three
@@ -45,10 +48,62 @@ pub struct TransportOptions {
     pub tcp_accept_filters: Vec<Cidr>,
     /// Users, groups and processes whose ipc connections are accepted. Default empty: all.
     pub ipc_filters: IpcFilters,
+    /// TLS of wss endpoints.
+    pub wss: WssOptions,
+    /// The SOCKS5 proxy that tcp, ws and wss connect through. Default none.
+    pub socks: SocksOptions,
     /// What bind does when the ipc path exists. True, as libzmq: whatever listens there loses its
     /// name, silently. False, the default: a path with a live listener gives EADDRINUSE, and only
     /// the file of a dead one is replaced.
     pub ipc_takeover: bool,
+}
+
+/// TLS of wss endpoints. All texts are PEM; empty is unset.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct WssOptions {
+    /// The private key of a listening end.
+    pub key_pem: String,
+    /// The certificate of a listening end, followed by those that lead to its authority.
+    pub cert_pem: String,
+    /// The authorities that a connecting end trusts.
+    pub trust_pem: String,
+    /// The name that the server's certificate must have. Default: the host of the endpoint.
+    pub hostname: String,
+    /// Whether a connecting end trusts the authorities that the system trusts too. Default false.
+    pub trust_system: bool,
+}
+
+impl fmt::Debug for WssOptions {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WssOptions")
+            .field("cert_pem", &self.cert_pem)
+            .field("trust_pem", &self.trust_pem)
+            .field("hostname", &self.hostname)
+            .field("trust_system", &self.trust_system)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A SOCKS5 proxy (RFC 1928).
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SocksOptions {
+    /// The proxy as `host:port`; empty for none.
+    pub proxy: String,
+    /// The user name (RFC 1929); empty to connect without one.
+    pub username: String,
+    /// The password that goes with it.
+    pub password: String,
+}
+
+impl fmt::Debug for SocksOptions {
+    /// Without the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocksOptions")
+            .field("proxy", &self.proxy)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for TransportOptions {
@@ -70,6 +125,8 @@ impl Default for TransportOptions {
             use_fd: None,
             tcp_accept_filters: Vec::new(),
             ipc_filters: IpcFilters::default(),
+            wss: WssOptions::default(),
+            socks: SocksOptions::default(),
             ipc_takeover: false,
         }
     }

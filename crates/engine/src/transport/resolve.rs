@@ -10,7 +10,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 use oxmq_zmtp::{Endpoint, Host, HostPort, IpcEndpoint, Port, TcpEndpoint};
 
 use super::connect::Target;
-use super::{interface, ipc, os_error};
+use super::web::{self, Web};
+use super::{interface, ipc, os_error, tipc, vsock};
 
 /// A host name that could not be resolved. It is the inner error of an `io::Error`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,11 @@ pub(super) type Lookup = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send
 /// Whether [`resolve`] of this endpoint returns without a look-up that may block.
 #[must_use]
 pub fn is_immediate(endpoint: &Endpoint) -> bool {
-    let Endpoint::Tcp(tcp) = endpoint else { return true };
+    let tcp = match endpoint {
+        Endpoint::Tcp(tcp) => tcp,
+        Endpoint::Ws(ws) => return !matches!(ws.host, Host::Name(_)),
+        _ => return true,
+    };
     let source_is_host = match &tcp.source {
         Some(HostPort { host: Host::Name(name), .. }) => !interface::exists(name),
         _ => false,
@@ -61,6 +66,17 @@ pub(super) fn resolve_with(
             Ok(vec![Target::ipc(ipc::abstract_address(name)?)])
         }
         Endpoint::Ipc(IpcEndpoint::Wildcard) | Endpoint::Inproc(_) => Err(os_error(libc::EINVAL)),
+        Endpoint::Ws(ws) => {
+            let web = Web::new(ws);
+            let targets = tcp_targets(&web::tcp(ws), ipv6, lookup)?;
+            Ok(targets.into_iter().map(|target| target.of_web(&web)).collect())
+        }
+        Endpoint::Tipc(tipc) => Ok(vec![Target::tipc(tipc::check(tipc)?)]),
+        Endpoint::Vsock(vsock) => {
+            vsock::check(vsock)?;
+            Ok(vec![Target::vsock(*vsock)])
+        }
+        Endpoint::Udp(_) => Err(os_error(libc::EPROTONOSUPPORT)),
     }
 }
 
@@ -98,7 +114,7 @@ fn tcp_targets(endpoint: &TcpEndpoint, ipv6: bool, lookup: &Lookup) -> io::Resul
 }
 
 /// This machine's addresses of that name. An interface's name comes before a host's.
-fn local_addresses(
+pub(super) fn local_addresses(
     host: &Host,
     port: Port,
     ipv6: bool,
@@ -133,7 +149,7 @@ fn scoped(ip: Ipv6Addr, port: u16, scope: Option<&str>) -> io::Result<SocketAddr
 }
 
 /// A host's addresses, at most [`ADDRESSES_MAX`]; `errno` stands for "it has none".
-fn host_addresses(
+pub(super) fn host_addresses(
     name: &str,
     port: u16,
     ipv6: bool,

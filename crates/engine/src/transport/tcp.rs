@@ -48,6 +48,10 @@ pub(super) fn tune(fd: BorrowedFd<'_>, options: &TransportOptions) -> io::Result
     if options.tcp_maxrt_ms != 0 {
         sockopt::set_tcp_user_timeout(fd, options.tcp_maxrt_ms)?;
     }
+    if options.priority != 0 {
+        // The one option of the IP layer that an accepted socket does not inherit.
+        sys::set_priority(fd, options.priority)?;
+    }
     let Some(keepalive) = options.tcp_keepalive else { return Ok(()) };
     sockopt::set_socket_keepalive(fd, keepalive)?;
     if let Some(count) = options.tcp_keepalive_cnt {
@@ -62,7 +66,8 @@ pub(super) fn tune(fd: BorrowedFd<'_>, options: &TransportOptions) -> io::Result
     Ok(())
 }
 
-/// Applies the options of the IP layer, which accepted sockets inherit from the listener.
+/// Applies the options of the IP layer, which accepted sockets inherit from the listener; all but
+/// the priority.
 fn open(address: &SocketAddr, options: &TransportOptions) -> io::Result<OwnedFd> {
     let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -72,12 +77,14 @@ fn open(address: &SocketAddr, options: &TransportOptions) -> io::Result<OwnedFd>
     }
     // Before connect and listen: the window scale is settled in the handshake.
     set_buffers(&fd, options)?;
-    if options.tos != 0 {
+    // The kernel reads eight bits of it for IPv4 and refuses more for IPv6.
+    let tos = options.tos.to_le_bytes()[0];
+    if tos != 0 {
         if address.is_ipv6() {
-            sockopt::set_ipv6_tclass(&fd, options.tos.into())?;
+            sockopt::set_ipv6_tclass(&fd, tos.into())?;
         }
         // Also on IPv6 sockets, for the IPv4 peers that a dual-stack one has.
-        sys::ignore_unsupported(sockopt::set_ip_tos(&fd, options.tos).map_err(Into::into))?;
+        sys::ignore_unsupported(sockopt::set_ip_tos(&fd, tos).map_err(Into::into))?;
     }
     if options.priority != 0 {
         sys::set_priority(&fd, options.priority)?;

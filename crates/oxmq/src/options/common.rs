@@ -173,6 +173,18 @@ impl<K: Kind> Options<K> {
         self.field("MULTIPART_BYTES_MAX", move |o| o.unfinished_bytes_max = bytes)
     }
 
+    /// How many messages one read of a connection may bring, each counted as 32 bytes, at least 1;
+    /// the read buffer, 256 KiB, is the limit above. Default 8192.
+    pub fn in_batch_size(&mut self, messages: usize) -> &mut Self {
+        self.count(code::IN_BATCH_SIZE, messages)
+    }
+
+    /// How many messages a stream collects for one write, each counted as 32 bytes, at least 1.
+    /// Default 8192. Counts at once.
+    pub fn out_batch_size(&mut self, messages: usize) -> &mut Self {
+        self.count(code::OUT_BATCH_SIZE, messages)
+    }
+
     /// Adds a property that is told to every peer in the handshake, which finds it in the
     /// [`meta`](crate::Msg::meta) of messages. The name begins with `X-` and has letters, digits
     /// and `-_.+`; the value is any bytes. At most 48 properties and 6 KiB. RFC 37

@@ -4,8 +4,11 @@
 //! applies them together, or none if one was refused. Plain data, no locks.
 
 mod common;
+mod durable;
 mod pattern;
+mod security;
 mod transport;
+mod web;
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -3,7 +3,10 @@
 use oxmq_engine::options::code;
 
 use super::Options;
-use crate::kind::{Any, Dealer, Pub, Publishes, Req, Router, Stream, Sub, XPub, XSub};
+use crate::kind::{
+    Any, Client, Dealer, Dgram, Dish, Peer, Pub, Publishes, Radio, Req, Router, Server, Stream,
+    Sub, XPub, XSub,
+};
 
 /// The same setters for several kinds, which no trait of `kind` has together.
 macro_rules! setters_of {
@@ -134,11 +137,6 @@ setters_of! {
         pub fn router_notify_disconnect(&mut self, on: bool) -> &mut Self {
             self.field("ROUTER_NOTIFY", move |o| o.router_notify.disconnect = on)
         }
-
-        /// Received, as if from the peer, when a peer has gone; empty, the default, is nothing.
-        pub fn disconnect_msg(&mut self, message: &[u8]) -> &mut Self {
-            self.raw(code::DISCONNECT_MSG, message)
-        }
     }
 }
 
@@ -162,7 +160,7 @@ setters_of! {
 }
 
 setters_of! {
-    Dealer Any => {
+    Dealer Client Peer Any => {
         /// Received when a connection was lost and is sought again; empty, the default, is nothing.
         pub fn hiccup_msg(&mut self, message: &[u8]) -> &mut Self {
             self.raw(code::HICCUP_MSG, message)
@@ -193,6 +191,30 @@ setters_of! {
         /// it. Default true. Counts at once.
         pub fn stream_notify(&mut self, on: bool) -> &mut Self {
             self.flag(code::STREAM_NOTIFY, on)
+        }
+    }
+}
+
+setters_of! {
+    Router Server Peer Any => {
+        /// Received, as if from the peer, when a peer has gone; empty, the default, is nothing.
+        pub fn disconnect_msg(&mut self, message: &[u8]) -> &mut Self {
+            self.raw(code::DISCONNECT_MSG, message)
+        }
+    }
+}
+
+setters_of! {
+    Radio Dish Dgram Any => {
+        /// How many networks udp multicast may cross, at least 1; more than 255 counts as 255.
+        /// Default 1.
+        pub fn multicast_hops(&mut self, hops: u32) -> &mut Self {
+            self.int(code::MULTICAST_HOPS, i32::try_from(hops).unwrap_or(i32::MAX))
+        }
+
+        /// Whether this machine receives the udp multicast that it sends. Default true.
+        pub fn multicast_loop(&mut self, on: bool) -> &mut Self {
+            self.flag(code::MULTICAST_LOOP, on)
         }
     }
 }

@@ -10,7 +10,6 @@ impl Socket<Any> {
     /// A new socket of a type that is known at run time only. Does not block.
     ///
     /// # Errors
-    /// [`NotSupported`](crate::Error::NotSupported) for a draft type, such as SERVER;
     /// [`TooManySockets`](crate::Error::TooManySockets) at the context's limit,
     /// [`Terminated`](crate::Error::Terminated) after its shutdown.
     ///
@@ -84,4 +83,7 @@ macro_rules! conversions {
     )+};
 }
 
-conversions! { Pair Pub Sub XPub XSub Req Rep Dealer Router Push Pull Stream }
+conversions! {
+    Pair Pub Sub XPub XSub Req Rep Dealer Router Push Pull Stream
+    Client Server Radio Dish Scatter Gather Dgram Peer Channel
+}

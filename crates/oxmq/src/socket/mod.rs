@@ -4,6 +4,10 @@
 //! methods take `&self` and may be called from any thread; the engine has the lock.
 
 mod any;
+mod datagrams;
+mod durable;
+mod groups;
+mod numbered;
 mod peers;
 mod recv;
 mod request;
@@ -106,16 +110,20 @@ impl<K: Kind> Socket<K> {
     /// | `ipc:///run/app/queue` | a path; a file that a dead process left is replaced |
     /// | `ipc://@name` | an abstract name (Linux) |
     /// | `ipc://*` | a path that is free |
+    /// | `ws://*:8080/path` | a WebSocket; `wss://` within TLS, which needs a certificate |
+    /// | `tipc://{5560, 0, 9}`, `vsock://*:1024` | where the kernel has them |
     /// | `inproc://name` | a name within the context |
+    /// | `udp://eth0;239.0.0.1:5555` | a multicast group on that interface (DISH, DGRAM) |
     ///
     /// Blocks only to look a host name up. When it returns, peers can connect.
     ///
     /// # Errors
     /// [`Endpoint`](crate::Error::Endpoint) if it is not well formed,
     /// [`AddressInUse`](crate::Error::AddressInUse),
-    /// [`IncompatibleTransport`](crate::Error::IncompatibleTransport) (STREAM over inproc),
-    /// [`NoIoThread`](crate::Error::NoIoThread), [`Io`](crate::Error::Io) with the system's
-    /// reason, [`Terminated`](crate::Error::Terminated), [`Closed`](crate::Error::Closed).
+    /// [`IncompatibleTransport`](crate::Error::IncompatibleTransport) (STREAM over inproc, PUB
+    /// over udp), [`NoIoThread`](crate::Error::NoIoThread), [`Io`](crate::Error::Io) with the
+    /// system's reason, [`Terminated`](crate::Error::Terminated),
+    /// [`Closed`](crate::Error::Closed).
     pub fn bind(&self, endpoint: &str) -> Result<String> {
         self.engine.bind(endpoint)
     }

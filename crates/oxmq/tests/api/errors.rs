@@ -95,7 +95,7 @@ fn errors_turn_into_those_of_io() {
 #[test]
 fn endpoints_that_are_wrong_say_why() {
     let push = Push::new(&Context::new()).unwrap();
-    for wrong in ["", "tcp", "tcp://", "udp://127.0.0.1:1", "tcp://127.0.0.1:99999"] {
+    for wrong in ["", "tcp", "tcp://", "pgm://127.0.0.1:1", "tcp://127.0.0.1:99999"] {
         let error = push.connect(wrong).unwrap_err();
         assert!(matches!(&error, Error::Endpoint { .. }), "{wrong}: {error:?}");
         assert!(error.to_string().contains(&format!("\"{wrong}\"")), "{error}");

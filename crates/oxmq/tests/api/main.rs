@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cancel;
+mod draft;
+mod durable;
 mod errors;
 mod executors;
 mod metadata;

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use oxmq::kind::Any;
-use oxmq::{AnySocket, Context, Error, OptionFault, Options, Pub, Push, SocketOptions, SocketType};
+use oxmq::{
+    AckMode, AnySocket, Context, CurveKeyPair, DurableStart, Error, Keep, OptionFault, Options,
+    Pub, PublicKey, Push, RawOption, SecretKey, SocketOptions, SocketType, SyncPolicy,
+};
 use oxmq_engine::options::{Access, State, rows};
 
 const MS: Duration = Duration::from_millis(1234);
@@ -78,6 +81,50 @@ const SETTERS: &[(&str, SocketType, Set, Holds)] = &[
         |o| o.metadata("X-A", "b"),
         |v| v.metadata == [("X-A".to_owned(), b"b".to_vec())],
     ),
+    ("STORE", SocketType::Push, |o| o.durable("n", "/s"), |v| v.durable.store == "/s"),
+    ("DURABLE", SocketType::Rep, |o| o.durable("n", "/s"), |v| v.durable.name == b"n"),
+    (
+        "SYNC",
+        SocketType::Push,
+        |o| o.sync(SyncPolicy::Interval),
+        |v| v.durable.sync == SyncPolicy::Interval,
+    ),
+    ("SYNC_IVL", SocketType::Push, |o| o.sync_ivl(MS), |v| v.durable.sync_ivl == MS),
+    (
+        "ACK_MODE",
+        SocketType::Pull,
+        |o| o.ack_mode(AckMode::Explicit),
+        |v| v.durable.ack == AckMode::Explicit,
+    ),
+    (
+        "LOG_BYTES_MAX",
+        SocketType::Push,
+        |o| o.log_bytes_max(99),
+        |v| v.durable.log_bytes_max == Some(99),
+    ),
+    (
+        "LOG_MESSAGES_MAX",
+        SocketType::Push,
+        |o| o.log_messages_max(99),
+        |v| v.durable.log_messages_max == Some(99),
+    ),
+    ("LOG_AGE_MAX", SocketType::Push, |o| o.log_age_max(MS), |v| v.durable.log_age_max == Some(MS)),
+    ("KEEP", SocketType::Pub, |o| o.keep(Keep::Limits), |v| v.durable.keep == Keep::Limits),
+    ("ATTEMPTS_MAX", SocketType::Push, |o| o.attempts_max(9), |v| v.durable.attempts_max == 9),
+    (
+        "START",
+        SocketType::Sub,
+        |o| o.start(DurableStart::Earliest),
+        |v| v.durable.start == DurableStart::Earliest,
+    ),
+    ("SPILL_DIR", SocketType::Push, |o| o.spill_dir("/t"), |v| v.durable.spill_dir == "/t"),
+    (
+        "SPILL_MEMORY",
+        SocketType::Push,
+        |o| o.spill_memory(None),
+        |v| v.durable.spill_memory.is_none(),
+    ),
+    ("SPILL_LIMIT", SocketType::Push, |o| o.spill_limit(99), |v| v.durable.spill_limit == Some(99)),
     ("INVERT_MATCHING", SocketType::Pub, |o| o.invert_matching(true), |v| v.invert_matching),
     ("XPUB_VERBOSE", SocketType::XPub, |o| o.xpub_verbose(true), |v| v.xpub_verbose),
     ("XPUB_VERBOSER", SocketType::XPub, |o| o.xpub_verboser(true), |v| v.xpub_verboser),
@@ -215,6 +262,22 @@ const SETTERS: &[(&str, SocketType, Set, Holds)] = &[
         |o| o.ipc_accept_gid(9),
         |v| v.transport.ipc_filters.gids == [9],
     ),
+    ("IN_BATCH_SIZE", SocketType::Pull, |o| o.in_batch_size(9), |v| v.in_batch_messages == 9),
+    ("OUT_BATCH_SIZE", SocketType::Push, |o| o.out_batch_size(9), |v| v.out_batch_messages == 9),
+    (
+        "ZAP_TIMEOUT",
+        SocketType::Pull,
+        |o| o.zap_timeout(MS),
+        |v| v.security.zap_timeout == Some(MS),
+    ),
+    (
+        "AUTHORITY_REQUIRED",
+        SocketType::Pull,
+        |o| o.authority_required(false),
+        |v| !v.security.authority_required,
+    ),
+    ("MULTICAST_HOPS", SocketType::Radio, |o| o.multicast_hops(9), |v| v.multicast.hops == 9),
+    ("MULTICAST_LOOP", SocketType::Radio, |o| o.multicast_loop(false), |v| !v.multicast.loopback),
     ("USE_FD", SocketType::Push, |o| o.use_fd(9), |v| v.transport.use_fd == Some(9)),
     (
         "BINDTODEVICE",
@@ -222,15 +285,101 @@ const SETTERS: &[(&str, SocketType, Set, Holds)] = &[
         |o| o.bind_to_device("lo"),
         |v| v.transport.bind_to_device.as_deref() == Some("lo"),
     ),
+    (
+        "WSS_CERT_PEM",
+        SocketType::Push,
+        |o| o.wss_certificate("c", "k"),
+        |v| v.transport.wss.cert_pem == "c",
+    ),
+    (
+        "WSS_KEY_PEM",
+        SocketType::Push,
+        |o| o.wss_certificate("c", "k"),
+        |v| v.transport.wss.key_pem == "k",
+    ),
+    ("WSS_TRUST_PEM", SocketType::Push, |o| o.wss_trust("t"), |v| v.transport.wss.trust_pem == "t"),
+    (
+        "WSS_TRUST_SYSTEM",
+        SocketType::Push,
+        |o| o.wss_trust_system(true),
+        |v| v.transport.wss.trust_system,
+    ),
+    (
+        "WSS_HOSTNAME",
+        SocketType::Push,
+        |o| o.wss_hostname("h"),
+        |v| v.transport.wss.hostname == "h",
+    ),
+    (
+        "SOCKS_PROXY",
+        SocketType::Push,
+        |o| o.socks_proxy("h:1"),
+        |v| v.transport.socks.proxy == "h:1",
+    ),
+    (
+        "SOCKS_USERNAME",
+        SocketType::Push,
+        |o| o.socks_login("u", "p"),
+        |v| v.transport.socks.username == "u",
+    ),
+    (
+        "SOCKS_PASSWORD",
+        SocketType::Push,
+        |o| o.socks_login("u", "p"),
+        |v| v.transport.socks.password == "p",
+    ),
     ("IPC_TAKEOVER", SocketType::Push, |o| o.ipc_takeover(true), |v| v.transport.ipc_takeover),
 ];
 
 /// Rows whose setters are methods of the socket, as they act at once.
-const METHODS: [&str; 2] = ["SUBSCRIBE", "UNSUBSCRIBE"];
+const METHODS: [&str; 4] = ["SUBSCRIBE", "UNSUBSCRIBE", "ACK", "MESSAGE_TTL"];
+
+/// Rows that C programs may set and Rust programs need not: they concern transports of libzmq that
+/// are not built, another system, and a question that `authority_required` answers.
+const C_ONLY: [&str; 5] =
+    ["RATE", "RECOVERY_IVL", "MULTICAST_MAXTPDU", "LOOPBACK_FASTPATH", "ZAP_ENFORCE_DOMAIN"];
+
+/// Keys whose octets are all the same.
+fn keys(secret: u8, public: u8) -> CurveKeyPair {
+    CurveKeyPair {
+        secret: SecretKey::from_bytes([secret; 32]),
+        public: PublicKey::from_bytes([public; 32]),
+    }
+}
+
+type Value = fn() -> RawOption;
+
+/// The row of a credential or a role, a setter, and what is read then by the row's number.
+const CREDENTIALS: &[(&str, Set, Value)] = &[
+    ("PLAIN_SERVER", |o| o.plain_server(), || RawOption::Int(1)),
+    ("PLAIN_USERNAME", |o| o.plain_client("u", "p"), || RawOption::Text("u".to_owned())),
+    ("PLAIN_PASSWORD", |o| o.plain_client("u", "p"), || RawOption::Text("p".to_owned())),
+    ("CURVE_SERVER", |o| o.curve_server(&keys(1, 2)), || RawOption::Int(1)),
+    ("CURVE_SECRETKEY", |o| o.curve_server(&keys(1, 2)), || RawOption::Key([1; 32])),
+    ("CURVE_PUBLICKEY", |o| o.curve_client(&keys(1, 2), SERVER), || RawOption::Key([2; 32])),
+    ("CURVE_SERVERKEY", |o| o.curve_client(&keys(1, 2), SERVER), || RawOption::Key([3; 32])),
+    ("ZAP_DOMAIN", |o| o.zap_domain("d"), || RawOption::Text("d".to_owned())),
+];
+
+const SERVER: PublicKey = PublicKey::from_bytes([3; 32]);
+
+#[test]
+fn each_credential_is_what_its_number_reads() {
+    let context = Context::new();
+    for (name, set, value) in CREDENTIALS {
+        let code = rows().find(|row| row.name == *name).unwrap().code;
+        let socket = AnySocket::new(&context, SocketType::Pull).unwrap();
+        assert_ne!(socket.raw_option(code).unwrap(), value(), "{name}");
+        socket.configure(*set).unwrap();
+        assert_eq!(socket.raw_option(code).unwrap(), value(), "{name}");
+    }
+}
 
 #[test]
 fn every_option_that_can_be_set_has_a_setter() {
-    let names: Vec<_> = SETTERS.iter().map(|row| row.0).chain(METHODS).collect();
+    let credentials = CREDENTIALS.iter().map(|row| row.0);
+    let setters = SETTERS.iter().map(|row| row.0).chain(credentials);
+    let names: Vec<_> = setters.chain(METHODS).chain(C_ONLY).collect();
     for row in rows().filter(|row| row.state == State::Built && row.access != Access::Get) {
         assert!(names.contains(&row.name), "{} has no setter", row.name);
     }
@@ -327,6 +476,6 @@ fn options_by_number_are_those_of_the_c_interface() {
     let socket = AnySocket::new(&Context::new(), SocketType::Push).unwrap();
     const SNDHWM: i32 = 23;
     socket.set_raw_option(SNDHWM, &7i32.to_ne_bytes()).unwrap();
-    assert_eq!(socket.raw_option(SNDHWM).unwrap(), oxmq::RawOption::Int(7));
+    assert_eq!(socket.raw_option(SNDHWM).unwrap(), RawOption::Int(7));
     assert!(matches!(socket.set_raw_option(-1, &[]), Err(Error::Option(_))));
 }

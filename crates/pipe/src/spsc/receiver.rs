@@ -3,7 +3,7 @@
 
 use super::chunk::{CHUNK_ITEMS, Chunk};
 use super::{Shared, Stopped, chunk_after, spare_after};
-use crate::sync::{Arc, Ordering, fence, recheck_removed, store_then_fence, take};
+use crate::sync::{Arc, Ordering, fence, light_fence, recheck_removed, take};
 use std::{fmt, ptr};
 
 /// The consuming end of a queue.
@@ -62,6 +62,24 @@ impl<T> Receiver<T> {
         Some(item)
     }
 
+    /// As [`pop`](Self::pop), in place of what `place` was; false, and nothing done, when there is
+    /// none. Saves moving the item about.
+    #[inline]
+    pub fn pop_into(&mut self, place: &mut T) -> bool {
+        if self.popped == self.items && !self.look() {
+            return false;
+        }
+        if self.popped.is_multiple_of(CHUNK_ITEMS) {
+            self.next_chunk();
+        }
+        let number = self.popped;
+        // Before the place's old value is dropped, which may panic: an item is taken once.
+        self.popped = number.wrapping_add(1);
+        // SAFETY: as in `pop`.
+        *place = unsafe { (*self.chunk).take(number) };
+        true
+    }
+
     /// Counts a message as consumed; to be called after its last part was popped.
     ///
     /// Returns true if the sender waits for room and the queue has drained to half its limit (or
@@ -70,7 +88,9 @@ impl<T> Receiver<T> {
     #[must_use = "a sender that waits must be activated"]
     pub fn message_consumed(&mut self) -> bool {
         self.consumed = self.consumed.wrapping_add(1);
-        store_then_fence(&self.shared.by_receiver.0.consumed, self.consumed);
+        self.shared.by_receiver.0.consumed.store(self.consumed, Ordering::Release);
+        // A sender that waits makes the heavy fence of the pair, once for each time it is full.
+        light_fence();
         self.shared.flags.0.sender_waits.load(Ordering::SeqCst) && self.activates_sender()
     }
 

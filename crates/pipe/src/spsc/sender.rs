@@ -3,7 +3,7 @@
 
 use super::chunk::{CHUNK_ITEMS, Chunk};
 use super::{Shared, discard, link, spare_after};
-use crate::sync::{Arc, Ordering, fence, recheck_removed, store_then_fence, take};
+use crate::sync::{Arc, Ordering, fence, heavy_fence, recheck_removed, store_then_fence, take};
 use std::{fmt, ptr};
 
 /// The producing end of a queue.
@@ -137,7 +137,9 @@ impl<T> Sender<T> {
         }
         self.waits = true;
         flag.swap(true, Ordering::AcqRel);
-        fence();
+        // Should the system refuse it of a sudden, a receiver that is between its store and its
+        // look at this very moment sees the flag with its next message.
+        let _ = heavy_fence();
         !recheck_removed() && self.has_room()
     }
 

@@ -85,7 +85,7 @@ fn bad_tcp_addresses_name_their_fault() {
         assert_eq!(fault(text), AddressFault::Host, "{text}");
     }
     assert_eq!(fault(&format!("tcp://{}:1", "h".repeat(256))), AddressFault::Host);
-    for text in ["tcp://[::1:5555", "tcp://[]:1", "tcp://[eth0]:1", "tcp://[127.0.0.1]:1"] {
+    for text in ["tcp://[::1:5555", "tcp://[]:1", "tcp://[eth0]:1", "tcp://[127.0.0.1:1"] {
         assert_eq!(fault(text), AddressFault::Ipv6, "{text}");
     }
     for text in ["tcp://[::1%]:1", "tcp://[::1%a b]:1", "tcp://[::1%a%b]:1"] {
@@ -137,7 +137,7 @@ fn a_missing_transport_differs_from_an_unknown_one() {
     for text in ["", "tcp", "tcp:", "tcp:/", "127.0.0.1:1", "://x", "tcp://", "ipc://", "foo://"] {
         assert_eq!(Endpoint::parse(text), Err(EndpointError::NoTransport), "{text}");
     }
-    for text in ["foo://x", "TCP://*:1", " tcp://*:1", "udp://*:1"] {
+    for text in ["foo://x", "TCP://*:1", " tcp://*:1", "vmci://1:1", "pgm://a:1"] {
         assert_eq!(Endpoint::parse(text), Err(EndpointError::UnknownTransport), "{text}");
     }
 }
@@ -155,6 +155,16 @@ fn what_is_printed_reads_back_as_the_same_endpoint() {
         "ipc://*",
         "ipc://@name",
         "inproc://x://y",
+        "ws://127.0.0.1:80/a/b?c=d",
+        "wss://[fe80::1%eth0]:*/",
+        "tipc://{5560, 0, 9}",
+        "tipc://{5560, 7}",
+        "tipc://{5560, 7}@1.2.3",
+        "tipc://<*>",
+        "tipc://<255.4095.4095:4294967295>",
+        "vsock://*:*",
+        "vsock://@:9999",
+        "vsock://2:4294967294",
     ] {
         let endpoint = Endpoint::parse(text).unwrap();
         assert_eq!(endpoint.to_string(), text);
@@ -162,4 +172,91 @@ fn what_is_printed_reads_back_as_the_same_endpoint() {
     }
     // The unbracketed and the zero forms are printed in their canonical form.
     assert_eq!(Endpoint::parse("tcp://::1:0").unwrap().to_string(), "tcp://[::1]:*");
+}
+
+#[test]
+fn ws_and_wss_have_a_host_a_port_and_a_path() {
+    let ws = |text| match Endpoint::parse(text) {
+        Ok(Endpoint::Ws(ws)) => ws,
+        other => panic!("{text}: {other:?}"),
+    };
+    let parsed = ws("ws://127.0.0.1:80/a/b?c");
+    assert!(!parsed.tls);
+    assert_eq!((parsed.host, parsed.port), (Host::V4(Ipv4Addr::LOCALHOST), number(80)));
+    assert_eq!(parsed.path, "/a/b?c");
+    // Without a path it is the root, and printed so.
+    assert_eq!(ws("ws://*:0").to_string(), "ws://*:*/");
+    assert!(ws("wss://example.org:443").tls);
+    assert_eq!(ws("wss://[::1]:1/x").host, v6("::1", None));
+    for text in ["ws://host", "ws://host/1:2", "wss:///x", "ws://a/b:c"] {
+        assert_eq!(fault(text), AddressFault::NoPort, "{text}");
+    }
+    assert_eq!(fault("ws://h:65536/x"), AddressFault::Port);
+    assert_eq!(fault("ws://a:0;b:1/x"), AddressFault::Host);
+    for text in ["ws://h:1/a b", "ws://h:1/#x", "ws://h:1/\u{e4}", "ws://h:1/a\r\nHost: b"] {
+        assert_eq!(fault(text), AddressFault::Path, "{text}");
+    }
+    let longest = format!("ws://h:1/{}", "p".repeat(1023));
+    assert_eq!(ws(&longest).to_string(), longest);
+    let error = EndpointError::NameTooLong { bytes: 1025, bytes_max: 1024 };
+    assert_eq!(Endpoint::parse(&(longest + "p")), Err(error));
+}
+
+#[test]
+fn tipc_has_ranges_names_ports_and_a_wildcard() {
+    let tipc = |text| match Endpoint::parse(text) {
+        Ok(Endpoint::Tipc(tipc)) => tipc,
+        other => panic!("{text}: {other:?}"),
+    };
+    let range = TipcEndpoint::Range { service: 5560, lower: 0, upper: 9 };
+    assert_eq!(tipc("tipc://{5560,0,9}"), range);
+    assert_eq!(tipc("tipc://{5560, 0,  9}"), range);
+    let name = |domain| TipcEndpoint::Service { service: 5560, instance: 3, domain };
+    assert_eq!(tipc("tipc://{5560,3}"), name(None));
+    assert_eq!(tipc("tipc://{5560,3}@1.2.3"), name(Some(TipcNode(0x0100_2003))));
+    assert_eq!(tipc("tipc://<*>"), TipcEndpoint::Wildcard);
+    let port = TipcEndpoint::Socket { node: TipcNode(0x0100_1001), reference: 77 };
+    assert_eq!(tipc("tipc://<1.1.1:77>"), port);
+    for text in [
+        "{5560}",
+        "{5560,3,2}",
+        "{1,2,3,4}",
+        "{1,2,3}@1.1.1",
+        "{1,2}x",
+        "{1,2",
+        "1,2}",
+        "{1,+2}",
+        "{1,4294967296}",
+        "{,}",
+        "<1.1.1>",
+        "<1.1:1>",
+        "<256.1.1:1>",
+        "<1.4096.1:1>",
+        "<1.1.1.1:1>",
+        "<*",
+        "<>",
+        "x",
+    ] {
+        assert_eq!(fault(&format!("tipc://{text}")), AddressFault::Tipc, "{text}");
+    }
+}
+
+#[test]
+fn vsock_has_a_context_id_and_a_port() {
+    let vsock = |text| match Endpoint::parse(text) {
+        Ok(Endpoint::Vsock(vsock)) => (vsock.cid, vsock.port),
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(vsock("vsock://2:1024"), (VsockCid::Number(2), Some(1024)));
+    assert_eq!(vsock("vsock://*:*"), (VsockCid::Wildcard, None));
+    assert_eq!(vsock("vsock://@:0"), (VsockCid::Local, Some(0)));
+    // The kernel's numbers for "any".
+    assert_eq!(vsock("vsock://4294967295:4294967295"), (VsockCid::Wildcard, None));
+    assert_eq!(fault("vsock://2"), AddressFault::NoPort);
+    for text in ["vsock://:1", "vsock://host:1", "vsock://-1:1", "vsock://4294967296:1"] {
+        assert_eq!(fault(text), AddressFault::Cid, "{text}");
+    }
+    for text in ["vsock://2:", "vsock://2:+1", "vsock://2:4294967296"] {
+        assert_eq!(fault(text), AddressFault::Port, "{text}");
+    }
 }

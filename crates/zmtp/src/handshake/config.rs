@@ -2,6 +2,7 @@
 //!
 //! A `HandshakeConfig` is a plain value; a socket keeps one and clones it for each connection.
 
+use crate::entropy::Entropy;
 use crate::error::ConfigError;
 use crate::limits::ROUTING_ID_BYTES_MAX;
 use crate::mechanism::MechanismConfig;
@@ -28,9 +29,12 @@ pub struct HandshakeConfig {
     pub metadata: Vec<(String, Vec<u8>)>,
     /// The resource that we ask the peer for (RFC 37 §The Resource Property). Default: none.
     pub resource: Option<String>,
-    /// Whether we are the server of a mechanism that has roles. No meaning under NULL. Default:
-    /// false.
-    pub as_server: bool,
+    /// Whether the ZAP handler decides which peers may come in. Under NULL either side may ask,
+    /// otherwise only the server does. Default: false, and everybody comes in whom the mechanism
+    /// permits. Peers older than 3.0 are refused when it is set.
+    pub zap: bool,
+    /// Where CURVE has its keys and nonces from. Default: the operating system.
+    pub entropy: Entropy,
     /// Whether peers of ZMTP 1.0 and 2.0 are accepted. Default: true. Only NULL permits it, and
     /// only the socket types those versions know; otherwise such a peer is refused all the same.
     pub allow_downgrade: bool,
@@ -45,7 +49,8 @@ impl HandshakeConfig {
             mechanism: MechanismConfig::Null,
             metadata: Vec::new(),
             resource: None,
-            as_server: false,
+            zap: false,
+            entropy: Entropy::system(),
             allow_downgrade: true,
         }
     }

@@ -2,17 +2,35 @@
 //!
 //! Plain values that the owner of the connection keeps.
 
+use crate::codec::TrafficCodec;
 use crate::frame::Framing;
 use crate::metadata::Metadata;
 use crate::socket_type::SocketType;
+use crate::zap::{ZapRequest, ZapStatus};
 
 /// What [`Handshake::receive`](crate::Handshake::receive) made of its input.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "passed on once a connection, never stored")]
+#[derive(Debug)]
 pub enum Progress {
     /// All input is understood; the handshake waits for more.
     NeedMore {
         /// Octets taken, always all of them.
         consumed: usize,
+    },
+    /// The ZAP handler has to be asked; give what it says to
+    /// [`Handshake::authenticate`](crate::Handshake::authenticate). What arrives in the meantime
+    /// may be fed as ever; at most one command is kept.
+    Authenticate {
+        /// Octets taken, always all of them.
+        consumed: usize,
+        /// What to ask.
+        request: ZapRequest,
+    },
+    /// The ZAP handler denied the peer for the moment. The connection stays open without a word
+    /// until the handshake timeout ends it; whatever else arrives is dropped.
+    Silent {
+        /// What the handler said; [`ZapStatus::Temporary`].
+        status: ZapStatus,
     },
     /// The connection is established.
     Done {
@@ -24,7 +42,7 @@ pub enum Progress {
 }
 
 /// A connection after its handshake.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Established {
     /// How frames are delimited from now on, in both directions.
     pub framing: Framing,
@@ -46,11 +64,14 @@ pub struct Established {
     pub forwards_subscriptions: bool,
     /// The peer answers PING, so its silence has a meaning. Answer its own PINGs in any case.
     pub pings: bool,
-    /// Encryption of all traffic; `None` under NULL.
+    /// What traffic passes through; `None` when it is plain, as under NULL and PLAIN.
     pub codec: Option<TrafficCodec>,
+    /// The name that the ZAP handler gave the peer, at most 255 octets; empty for none.
+    pub user_id: Vec<u8>,
+    /// What else the ZAP handler said of the peer; at most 8 KiB.
+    pub zap_metadata: Metadata,
+    /// Traffic that arrived while the handshake waited for the ZAP handler: it comes before
+    /// everything that has not been fed. At most one handshake command's octets; no peer that
+    /// keeps to the protocol sends any.
+    pub early: Vec<u8>,
 }
-
-/// Encryption of the traffic of one connection. No mechanism that encrypts exists yet, so no value
-/// of this type does either.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TrafficCodec {}

@@ -1,7 +1,12 @@
 //! What we write, octet by octet and stage by stage, against the texts of the RFCs.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use oxmq_zmtp::{
-    ConfigError, Framing, Handshake, HandshakeConfig, MechanismConfig, MetadataFault, SocketType,
+    ConfigError, CookieKeys, CurveConfig, CurveKeyPair, CurvePublicKey, CurveSecretKey, Entropy,
+    Framing, Handshake, HandshakeConfig, MechanismConfig, MetadataFault, Password, PlainConfig,
+    SocketType,
 };
 
 use crate::support::*;
@@ -27,21 +32,21 @@ fn the_worked_example_of_rfc_37_is_reproduced() {
         assert_eq!(sent(&mut handshake), SIGNATURE);
 
         let greeting = greeting(3, 1, b"NULL");
-        handshake.receive(&greeting[..9]).unwrap();
+        handshake.receive(&greeting[..9], Instant::now()).unwrap();
         assert_eq!(sent(&mut handshake), b"");
         // RFC 37 §Detecting ZMTP 2.0 Peers: then the major version.
-        handshake.receive(&greeting[9..10]).unwrap();
+        handshake.receive(&greeting[9..10], Instant::now()).unwrap();
         assert_eq!(sent(&mut handshake), b"\x03");
         // RFC 37 §Detecting ZMTP 1.0 and 2.0 Peers: then the rest, once the peer is known as 3.x.
         // RFC 37 §Authentication and Confidentiality: which includes the mechanism, and does not
         // wait for the peer's.
         // RFC 37 §The NULL Security Mechanism: as-server MUST be zero.
-        handshake.receive(&greeting[10..11]).unwrap();
+        handshake.receive(&greeting[10..11], Instant::now()).unwrap();
         assert_eq!(sent(&mut handshake), [b"\x01NULL".as_slice(), &[0; 48]].concat());
-        handshake.receive(&greeting[11..63]).unwrap();
+        handshake.receive(&greeting[11..63], Instant::now()).unwrap();
         // RFC 37 §Security Considerations: no metadata before the greeting is accepted.
         assert_eq!(sent(&mut handshake), b"");
-        handshake.receive(&greeting[63..]).unwrap();
+        handshake.receive(&greeting[63..], Instant::now()).unwrap();
         // RFC 23 §The NULL Security Mechanism: READY is sent before one is received.
         assert_eq!(sent(&mut handshake), our_ready);
         let established =
@@ -76,12 +81,24 @@ fn the_padding_of_our_signature_is_the_length_of_our_identity_frame() {
 }
 
 #[test]
-fn as_server_is_zero_under_null_whatever_the_caller_says() {
-    // RFC 37 §The NULL Security Mechanism: the as-server field MUST be zero.
-    let config = HandshakeConfig { as_server: true, ..HandshakeConfig::new(SocketType::Rep) };
-    let peer = greeting(3, 1, b"NULL");
-    let written = feed(&config, [&*peer]).sent;
-    assert_eq!(written[32], 0);
+fn as_server_is_set_by_servers_of_mechanisms_with_roles_only() {
+    let keys = CurveKeyPair::from_secret(CurveSecretKey::from_bytes([1; 32]));
+    let server = CurvePublicKey::from_bytes([2; 32]);
+    let plain = PlainConfig::Client { username: b"u".to_vec(), password: Password::from(*b"p") };
+    let cookies = Arc::new(CookieKeys::new());
+    for (mechanism, as_server) in [
+        // RFC 37 §The NULL Security Mechanism: the as-server field MUST be zero.
+        (MechanismConfig::Null, 0),
+        (MechanismConfig::Plain(plain), 0),
+        (MechanismConfig::Plain(PlainConfig::Server), 1),
+        (MechanismConfig::Curve(CurveConfig::Client { keys: keys.clone(), server }), 0),
+        (MechanismConfig::Curve(CurveConfig::Server { keys, cookies }), 1),
+    ] {
+        let peer = greeting(3, 1, mechanism.name().as_bytes());
+        let config = HandshakeConfig { mechanism, ..HandshakeConfig::new(SocketType::Rep) };
+        let written = feed(&config, [&*peer]).sent;
+        assert_eq!(written[32], as_server, "{config:?}");
+    }
 }
 
 #[test]
@@ -135,7 +152,8 @@ fn the_defaults_are_plain_null_with_downgrade() {
         mechanism: MechanismConfig::Null,
         metadata: vec![],
         resource: None,
-        as_server: false,
+        zap: false,
+        entropy: Entropy::system(),
         allow_downgrade: true,
     };
     assert_eq!(HandshakeConfig::new(SocketType::Pub), expected);

@@ -2,6 +2,7 @@
 
 use oxmq_zmtp::{
     Command, Framing, HandshakeConfig, HandshakeError, MetadataFault, ProtocolError, SocketType,
+    ZapStatus,
 };
 
 use crate::support::*;
@@ -78,7 +79,7 @@ fn the_metadata_of_the_peer_is_kept_in_full() {
     assert_eq!(established.metadata.get("x-zERO"), Some(&b""[..]));
     assert_eq!(established.metadata.get("resource"), Some(&b"a/B$-_@.&+/9"[..]));
     assert_eq!(established.metadata.get("X-None"), None);
-    assert_eq!(established.codec, None);
+    assert!(established.codec.is_none());
 }
 
 #[test]
@@ -171,7 +172,7 @@ fn an_error_command_is_a_refusal() {
         let peer = [greeting(3, 1, b"NULL"), command(&body)].concat();
         let error = meet(SocketType::Pull, &peer).error();
         assert_eq!(error, HandshakeError::Refused { reason: shown.to_owned() });
-        assert_eq!(error.zap_status(), status);
+        assert_eq!(error.zap_status().map(ZapStatus::code), status);
         assert_eq!(error.zmq_code(), None);
     }
 }
@@ -266,7 +267,7 @@ fn metadata_is_bounded_in_octets_and_properties() {
 
 #[test]
 fn a_command_that_is_too_large_is_refused_by_its_header() {
-    for size in [8192 + 257, u64::from(u32::MAX), i64::MAX as u64] {
+    for size in [8192 + 258, u64::from(u32::MAX), i64::MAX as u64] {
         let header = [&[6][..], &size.to_be_bytes()].concat();
         let fault = fault_after_greeting(&header);
         assert_eq!(fault, ProtocolError::HandshakeCommandTooLarge { size });

@@ -1,6 +1,8 @@
 //! Octets of peers, written by hand from the RFCs so that they do not share the code under test,
 //! and the short ways of feeding them to a handshake.
 
+use std::time::Instant;
+
 use oxmq_zmtp::{
     Established, Handshake, HandshakeConfig, HandshakeError, Metadata, Progress, SocketType,
 };
@@ -99,7 +101,7 @@ pub(crate) fn sent(handshake: &mut Handshake) -> Vec<u8> {
 }
 
 /// How a whole session ended, and all that was written during it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Outcome {
     /// `None` when the handshake waits for more.
     pub(crate) end: Option<Result<Established, HandshakeError>>,
@@ -107,6 +109,13 @@ pub(crate) struct Outcome {
     pub(crate) consumed: usize,
     /// Octets written.
     pub(crate) sent: Vec<u8>,
+}
+
+/// Equal when everything that can be seen of them is.
+impl PartialEq for Outcome {
+    fn eq(&self, other: &Outcome) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
 }
 
 impl Outcome {
@@ -136,7 +145,7 @@ pub(crate) fn feed<'a>(
     let mut outcome = Outcome { end: None, consumed: 0, sent: Vec::new() };
     handshake.transmit(&mut outcome.sent);
     for piece in pieces {
-        let progress = handshake.receive(piece);
+        let progress = handshake.receive(piece, Instant::now());
         handshake.transmit(&mut outcome.sent);
         match progress {
             Ok(Progress::NeedMore { consumed }) => {
@@ -149,6 +158,7 @@ pub(crate) fn feed<'a>(
                 outcome.end = Some(Ok(established));
                 break;
             }
+            Ok(other) => panic!("nobody asked for authentication: {other:?}"),
             Err(error) => {
                 outcome.end = Some(Err(error));
                 break;
@@ -156,7 +166,8 @@ pub(crate) fn feed<'a>(
         }
     }
     if outcome.end.is_some() {
-        assert_eq!(handshake.receive(b"x"), Err(HandshakeError::Ended));
+        let error = handshake.receive(b"x", Instant::now()).unwrap_err();
+        assert_eq!(error, HandshakeError::Ended);
         assert_eq!(handshake.state(), "ended");
     }
     outcome

@@ -94,8 +94,8 @@ pub(super) const ROWS: &[Row] = &[
             },
         ))
         .doc(
-            "What ends the attempts: 1 a refused connection, 2 a failed handshake, 4 any \
-              disconnect.",
+            "What ends the attempts: 1 a refused connection, 2 a failed handshake, 4 in Rust any \
+              loss, in C `zmq_disconnect`, though messages linger.",
         ),
     Row::int(code::CONNECT_TIMEOUT, "CONNECT_TIMEOUT", (0, MAX), 0)
         .unit("ms")
@@ -172,6 +172,26 @@ pub(super) const ROWS: &[Row] = &[
             "Parts of one message; a peer is disconnected beyond, and -1 is no limit. Memory: 64 \
               bytes a part for each peer.",
         ),
+    Row::int(code::IN_BATCH_SIZE, "IN_BATCH_SIZE", (1, MAX), 8192)
+        .unit("messages")
+        .draft()
+        .field(Field::Int(
+            |o| to_int(o.in_batch_messages),
+            |o, v| o.in_batch_messages = from_int(v),
+        ))
+        .doc(
+            "Messages that one read may bring, each counted as 32 bytes; the read buffer is the \
+              limit above. Of a raw connection, bytes.",
+        ),
+    Row::int(code::OUT_BATCH_SIZE, "OUT_BATCH_SIZE", (1, MAX), 8192)
+        .unit("messages")
+        .now()
+        .draft()
+        .field(Field::Int(
+            |o| to_int(o.out_batch_messages),
+            |o, v| o.out_batch_messages = from_int(v),
+        ))
+        .doc("Messages that a stream collects for one write, each counted as 32 bytes."),
     Row::bytes(code::ROUTING_ID, "ROUTING_ID", 1, 255)
         .acts_on(&[T::Req, T::Rep, T::Dealer, T::Router])
         .field(Field::Bytes(|o| &o.routing_id, |o, v| o.routing_id = v.to_vec()))

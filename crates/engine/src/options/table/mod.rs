@@ -1,8 +1,11 @@
-//! The table of socket options, in four files by subject. Constants; any thread may read them.
+//! The table of socket options, in files by subject. Constants; any thread may read them.
 
 mod absent;
 mod connection;
+mod durable;
+mod multicast;
 mod pattern;
+mod security;
 mod transport;
 
 use std::time::Duration;
@@ -11,7 +14,17 @@ use super::row::OptionRow;
 
 /// All rows.
 pub fn rows() -> impl Iterator<Item = &'static OptionRow> {
-    [connection::ROWS, pattern::ROWS, transport::ROWS, absent::ROWS].into_iter().flatten()
+    [
+        connection::ROWS,
+        pattern::ROWS,
+        security::ROWS,
+        transport::ROWS,
+        multicast::ROWS,
+        durable::ROWS,
+        absent::ROWS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The row of the option with this number of the C API.

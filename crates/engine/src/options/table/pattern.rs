@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         .only(&[T::Sub, T::XPub])
         .field(Field::Topic)
         .doc("Takes one SUBSCRIBE of the same bytes back."),
-    Row::number(code::INVERT_MATCHING, "INVERT_MATCHING", Kind::Bool, 0)
+    Row::number(code::INVERT_MATCHING, "INVERT_MATCHING", Kind::Truth, 0)
         .now()
         .acts_on(&[T::Pub, T::XPub, T::Sub])
         .field(Field::Int(|o| o.invert_matching.into(), |o, v| o.invert_matching = v == 1))
@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::number(code::XPUB_VERBOSE, "XPUB_VERBOSE", Kind::Flag, 0)
         .set_only()
         .now()
-        .only(&[T::XPub])
+        .only(&[T::XPub, T::Pub])
         .field(Field::Int(
             |o| o.xpub_verbose.into(),
             |o, v| {
@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::number(code::XPUB_VERBOSER, "XPUB_VERBOSER", Kind::Flag, 0)
         .set_only()
         .now()
-        .only(&[T::XPub])
+        .only(&[T::XPub, T::Pub])
         .field(Field::Int(
             |o| o.xpub_verboser.into(),
             |o, v| {
@@ -60,20 +60,20 @@ pub(super) const ROWS: &[Row] = &[
     Row::number(code::XPUB_NODROP, "XPUB_NODROP", Kind::Flag, 0)
         .set_only()
         .now()
-        .only(&[T::XPub, T::Pub])
+        .only(&[T::XPub, T::Pub, T::Radio])
         .field(Field::Int(|o| o.xpub_nodrop.into(), |o, v| o.xpub_nodrop = v == 1))
         .doc("A send that a full pipe would lose waits or fails with EAGAIN instead."),
     Row::number(code::XPUB_MANUAL, "XPUB_MANUAL", Kind::Flag, 0)
         .set_only()
         .now()
-        .only(&[T::XPub])
+        .only(&[T::XPub, T::Pub])
         .field(Field::Int(|o| o.xpub_manual.into(), |o, v| o.xpub_manual = v == 1))
         .doc("Subscriptions that are received count only when they are granted by SUBSCRIBE."),
     Row::number(code::XPUB_MANUAL_LAST_VALUE, "XPUB_MANUAL_LAST_VALUE", Kind::Flag, 0)
         .set_only()
         .now()
         .draft()
-        .only(&[T::XPub])
+        .only(&[T::XPub, T::Pub])
         .field(Field::Int(
             |o| o.xpub_manual_last_value.into(),
             |o, v| {
@@ -84,7 +84,7 @@ pub(super) const ROWS: &[Row] = &[
         .doc("As XPUB_MANUAL, and a message sent after a SUBSCRIBE goes to that peer alone."),
     Row::bytes(code::XPUB_WELCOME_MSG, "XPUB_WELCOME_MSG", 0, ANY)
         .set_only()
-        .only(&[T::XPub])
+        .only(&[T::XPub, T::Pub])
         .field(Field::Bytes(|o| &o.xpub_welcome_msg, |o, v| o.xpub_welcome_msg = v.to_vec()))
         .doc("The first message to each new subscriber that is subscribed to it; empty is none."),
     Row::number(code::XSUB_VERBOSE_UNSUBSCRIBE, "XSUB_VERBOSE_UNSUBSCRIBE", Kind::Flag, 0)
@@ -101,7 +101,7 @@ pub(super) const ROWS: &[Row] = &[
         .set_only()
         .now()
         .draft()
-        .only(&[T::XPub, T::XSub])
+        .only(&[T::XPub, T::Pub, T::XSub])
         .field(Field::Int(
             |o| o.only_first_subscribe.into(),
             |o, v| o.only_first_subscribe = v == 1,
@@ -116,7 +116,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::number(0, "SUBSCRIPTIONS_MAX", Kind::I64 { min: -1 }, -1)
         .unit("topics")
         .oxmq_only()
-        .acts_on(&[T::Pub, T::XPub])
+        .acts_on(&[T::Pub, T::XPub, T::Radio])
         .safe(100_000, "A subscriber must not decide how much memory its publisher takes.")
         .field(Field::I64(
             |o| to_i64(o.subscriptions_max.map(|topics| topics as u64)),
@@ -125,26 +125,26 @@ pub(super) const ROWS: &[Row] = &[
             },
         ))
         .doc(
-            "Topics of one peer; it is disconnected beyond, and -1 is no limit. Memory: about 60 \
-              bytes a topic for each peer, 160 at worst.",
+            "Topics or groups of one peer; it is disconnected beyond, and -1 is no limit. Memory: \
+              about 60 bytes a topic for each peer, 160 at worst.",
         ),
     Row::number(0, "SUBSCRIPTION_BYTES_MAX", Kind::I64 { min: -1 }, -1)
         .unit("bytes")
         .oxmq_only()
-        .acts_on(&[T::Pub, T::XPub])
+        .acts_on(&[T::Pub, T::XPub, T::Radio])
         .safe(16 << 20, "A few very long topics cost as much as many.")
         .field(Field::I64(
             |o| to_i64(o.subscription_bytes_max),
             |o, v| o.subscription_bytes_max = from_i64(v),
         ))
         .doc(
-            "Lengths of one peer's topics taken together; it is disconnected beyond, and -1 is no \
-              limit. Memory: half as much again for each peer.",
+            "Lengths of one peer's topics or groups taken together; it is disconnected beyond, and \
+              -1 is no limit. Memory: half as much again for each peer.",
         ),
     Row::number(code::ROUTER_MANDATORY, "ROUTER_MANDATORY", Kind::Flag, 0)
         .set_only()
         .now()
-        .only(&[T::Router])
+        .only(&[T::Router, T::Rep])
         .field(Field::Int(|o| o.router_mandatory.into(), |o, v| o.router_mandatory = v == 1))
         .doc(
             "Sending to an unknown peer fails with EHOSTUNREACH, and to a full one waits, instead \
@@ -153,18 +153,19 @@ pub(super) const ROWS: &[Row] = &[
     Row::number(code::ROUTER_HANDOVER, "ROUTER_HANDOVER", Kind::Flag, 0)
         .set_only()
         .now()
-        .only(&[T::Router])
+        .only(&[T::Router, T::Rep])
         .field(Field::Int(|o| o.router_handover.into(), |o, v| o.router_handover = v == 1))
         .doc("A peer with a routing id that is taken takes it over, instead of being refused."),
     Row::number(code::ROUTER_RAW, "ROUTER_RAW", Kind::Flag, 0)
         .set_only()
-        .only(&[T::Router])
+        .only(&[T::Router, T::Rep])
         .field(Field::Int(|o| o.router_raw.into(), |o, v| o.router_raw = v == 1))
         .doc("Speaks plain TCP instead of ZMTP, as STREAM does."),
     Row::int(code::ROUTER_NOTIFY, "ROUTER_NOTIFY", (0, 3), 0)
         .unit("bit set")
         .draft()
         .only(&[T::Router])
+        .reads_everywhere()
         .field(Field::Int(
             |o| i32::from(o.router_notify.connect) | i32::from(o.router_notify.disconnect) << 1,
             |o, v| {
@@ -174,7 +175,7 @@ pub(super) const ROWS: &[Row] = &[
         .doc("Peer events that arrive as a routing id and an empty part: 1 connect, 2 disconnect."),
     Row::bytes(code::CONNECT_ROUTING_ID, "CONNECT_ROUTING_ID", 1, 255)
         .set_only()
-        .only(&[T::Router, T::Stream])
+        .only(&[T::Router, T::Rep, T::Stream])
         .field(Field::Parsed(|o, value| {
             o.connect_routing_id = Some(value.to_vec());
             Ok(())
@@ -182,7 +183,7 @@ pub(super) const ROWS: &[Row] = &[
         .doc("The routing id for the peer of the next connect, and of that one only."),
     Row::number(code::PROBE_ROUTER, "PROBE_ROUTER", Kind::Flag, 0)
         .set_only()
-        .only(&[T::Router, T::Dealer, T::Req])
+        .only(&[T::Router, T::Rep, T::Dealer, T::Req])
         .field(Field::Int(|o| o.probe_router.into(), |o, v| o.probe_router = v == 1))
         .doc("Opens each new connection with an empty message, so that a ROUTER knows us."),
     Row::number(code::REQ_CORRELATE, "REQ_CORRELATE", Kind::Flag, 0)

@@ -30,6 +30,9 @@ fn add_id<T>(
     Ok(())
 }
 
+/// Longest PEM text in bytes: a bundle of all public authorities is a quarter of it.
+const PEM_BYTES_MAX: usize = 1 << 20;
+
 pub(super) const ROWS: &[Row] = &[
     Row::number(code::IPV6, "IPV6", Kind::Bool, 0)
         .safe(1, "Names and wildcards should reach every peer, whichever family it has.")
@@ -58,12 +61,12 @@ pub(super) const ROWS: &[Row] = &[
             |o, v| o.transport.rcvbuf_bytes = (v >= 0).then(|| from_int(v)),
         ))
         .doc("The system's receive buffer of each connection; -1 leaves it to the system."),
-    Row::int(code::TOS, "TOS", (0, 255), 0)
-        .field(Field::Int(
-            |o| o.transport.tos.into(),
-            |o, v| o.transport.tos = u8::try_from(v).unwrap_or(0),
-        ))
-        .doc("Type of service of outgoing packets, or IPv6 traffic class; 0 leaves it alone."),
+    Row::int(code::TOS, "TOS", (0, MAX), 0)
+        .field(Field::Int(|o| o.transport.tos, |o, v| o.transport.tos = v))
+        .doc(
+            "Type of service of outgoing packets, or IPv6 traffic class; the low eight bits count, \
+              and 0 leaves it alone.",
+        ),
     Row::int(code::PRIORITY, "PRIORITY", (0, MAX), 0)
         .draft()
         .field(Field::Int(|o| o.transport.priority, |o, v| o.transport.priority = v))
@@ -165,6 +168,81 @@ pub(super) const ROWS: &[Row] = &[
             |o, v| o.transport.bind_to_device = (!v.is_empty()).then(|| v.to_owned()),
         ))
         .doc("The network interface or VRF that connections are tied to; empty is none."),
+    Row::number(code::LOOPBACK_FASTPATH, "LOOPBACK_FASTPATH", Kind::Bool, 0)
+        .draft()
+        .field(Field::Int(|o| o.loopback_fastpath.into(), |o, v| o.loopback_fastpath = v == 1))
+        .doc("Speeds up loopback connections on Windows; other systems have nothing to speed up."),
+    Row::text(code::SOCKS_PROXY, "SOCKS_PROXY", 255)
+        .field(Field::Text(
+            |o| &o.transport.socks.proxy,
+            |o, v| v.clone_into(&mut o.transport.socks.proxy),
+        ))
+        .doc(
+            "The SOCKS5 proxy, as host:port, that tcp, ws and wss connect through; the proxy \
+              resolves host names. Empty is none.",
+        ),
+    Row::text(code::SOCKS_USERNAME, "SOCKS_USERNAME", 255)
+        .draft()
+        .field(Field::Text(
+            |o| &o.transport.socks.username,
+            |o, v| v.clone_into(&mut o.transport.socks.username),
+        ))
+        .doc("The user name at the proxy; empty connects without one."),
+    Row::text(code::SOCKS_PASSWORD, "SOCKS_PASSWORD", 255)
+        .draft()
+        .field(Field::Text(
+            |o| &o.transport.socks.password,
+            |o, v| v.clone_into(&mut o.transport.socks.password),
+        ))
+        .doc("The password at the proxy, sent to it unencrypted."),
+    Row::text(code::WSS_KEY_PEM, "WSS_KEY_PEM", PEM_BYTES_MAX)
+        .draft()
+        .set_only()
+        .field(Field::Text(
+            |o| &o.transport.wss.key_pem,
+            |o, v| v.clone_into(&mut o.transport.wss.key_pem),
+        ))
+        .doc("The private key of a wss listener, in PEM."),
+    Row::text(code::WSS_CERT_PEM, "WSS_CERT_PEM", PEM_BYTES_MAX)
+        .draft()
+        .set_only()
+        .field(Field::Text(
+            |o| &o.transport.wss.cert_pem,
+            |o, v| v.clone_into(&mut o.transport.wss.cert_pem),
+        ))
+        .doc(
+            "The certificate of a wss listener, in PEM, followed by those that lead to its \
+              authority.",
+        ),
+    Row::text(code::WSS_TRUST_PEM, "WSS_TRUST_PEM", PEM_BYTES_MAX)
+        .draft()
+        .set_only()
+        .field(Field::Text(
+            |o| &o.transport.wss.trust_pem,
+            |o, v| v.clone_into(&mut o.transport.wss.trust_pem),
+        ))
+        .doc(
+            "The authorities, in PEM, whose certificates a connect over wss trusts; without them \
+              and WSS_TRUST_SYSTEM none is trusted.",
+        ),
+    Row::text(code::WSS_HOSTNAME, "WSS_HOSTNAME", 255)
+        .draft()
+        .set_only()
+        .field(Field::Text(
+            |o| &o.transport.wss.hostname,
+            |o, v| v.clone_into(&mut o.transport.wss.hostname),
+        ))
+        .doc(
+            "The name that the server's certificate must have; empty is the host of the endpoint.",
+        ),
+    Row::number(code::WSS_TRUST_SYSTEM, "WSS_TRUST_SYSTEM", Kind::Bool, 0)
+        .draft()
+        .set_only()
+        .field(Field::Int(
+            |o| o.transport.wss.trust_system.into(),
+            |o, v| o.transport.wss.trust_system = v == 1,
+        ))
+        .doc("Whether a connect over wss trusts the authorities that the system trusts."),
     Row::number(0, "IPC_TAKEOVER", Kind::Bool, 1)
         .oxmq_only()
         .safe(0, "Binding a path that another program serves would silently cut that program off.")

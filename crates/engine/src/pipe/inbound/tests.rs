@@ -8,10 +8,9 @@ use oxmq_message::{Meta, MetaHandle, Msg};
 use oxmq_zmtp::{FRAME_HEADER_MAX, Framing};
 use proptest::prelude::*;
 
-use super::{CommandBody, InQueue, Limits, ReadError};
+use super::{CommandBody, Delivers, InQueue, Limits, ReadError, Shape};
 use crate::limits::{
     COMMAND_BYTES_MAX, LARGE_FRAME_BYTES, READ_SLAB_BYTES, READ_SLAB_BYTES_MIN, READ_TURN_BYTES,
-    STREAM_CHUNK_BYTES,
 };
 use crate::pipe::outbound::Wire;
 use crate::pipe::outbound::tests::connection;
@@ -20,7 +19,9 @@ const UNLIMITED: Limits = Limits {
     frame_bytes_max: u64::MAX,
     parts_max: u64::MAX,
     unfinished_bytes_max: u64::MAX,
-    delivers_subscriptions: false,
+    read_bytes_max: usize::MAX,
+    delivers: Delivers::Nothing,
+    shape: Shape::Any,
 };
 
 fn encode(framing: Framing, more: bool, command: bool, body: &[u8], out: &mut Vec<u8>) {
@@ -388,14 +389,14 @@ fn subscriptions_come_in_order_with_the_messages_when_asked_for() {
     for (command, body) in frames {
         encode(Framing::V3, false, command, body, &mut octets);
     }
-    for delivers_subscriptions in [false, true] {
-        let limits = Limits { delivers_subscriptions, ..UNLIMITED };
+    for delivers in [Delivers::Nothing, Delivers::Subscriptions] {
+        let limits = Limits { delivers, ..UNLIMITED };
         let mut reader = Reader::new(Wire::Zmtp(Framing::V3), limits);
         reader.feed(&octets).unwrap();
         let ping = |body: &[u8]| body == b"\x04PING";
-        let wanted = frames
-            .iter()
-            .filter(|(command, body)| !command || (delivers_subscriptions && !ping(body)));
+        let wanted = frames.iter().filter(|(command, body)| {
+            !command || (delivers == Delivers::Subscriptions && !ping(body))
+        });
         let expected: Vec<_> = wanted.map(|(_, body)| (false, body.to_vec())).collect();
         assert_eq!(reader.queue.ready(), expected.len());
         assert!(reader.take_all() == expected);
@@ -411,8 +412,8 @@ fn subscriptions_come_in_order_with_the_messages_when_asked_for() {
 fn a_subscription_inside_a_message_is_a_breach_and_a_ping_is_none() {
     let framing = Framing::V3;
     let long = [b"\x06CANCEL".to_vec(), vec![b'z'; LARGE_FRAME_BYTES]].concat();
-    let outcome = |command: &[u8], delivers_subscriptions| {
-        let limits = Limits { delivers_subscriptions, ..UNLIMITED };
+    let outcome = |command: &[u8], delivers| {
+        let limits = Limits { delivers, ..UNLIMITED };
         let mut reader = Reader::new(Wire::Zmtp(framing), limits);
         let mut octets = Vec::new();
         encode(framing, true, false, b"part", &mut octets);
@@ -422,24 +423,24 @@ fn a_subscription_inside_a_message_is_a_breach_and_a_ping_is_none() {
     };
     let whole = [(true, b"part".to_vec()), (false, b"last".to_vec())];
     for command in [b"\x09SUBSCRIBEa", &long[..]] {
-        assert!(matches!(outcome(command, true), Err(ReadError::Protocol(_))));
-        assert_eq!(outcome(command, false).unwrap(), whole);
+        assert!(matches!(outcome(command, Delivers::Subscriptions), Err(ReadError::Protocol(_))));
+        assert_eq!(outcome(command, Delivers::Nothing).unwrap(), whole);
     }
-    for delivers_subscriptions in [true, false] {
-        assert_eq!(outcome(b"\x04PING\0\0", delivers_subscriptions).unwrap(), whole);
+    for delivers in [Delivers::Subscriptions, Delivers::Nothing] {
+        assert_eq!(outcome(b"\x04PING\0\0", delivers).unwrap(), whole);
     }
 }
 
 /// Bytes of a raw connection become messages as they come, none larger than the limit.
 #[test]
 fn raw_bytes_become_messages_of_bounded_size() {
-    let mut reader = Reader::new(Wire::Raw, UNLIMITED);
+    let mut reader = Reader::new(Wire::Raw, Limits { read_bytes_max: 8192, ..UNLIMITED });
     let octets: Vec<u8> = (0..100_000_u32).map(|number| number as u8).collect();
     reader.feed(&octets[..5]).unwrap();
     reader.feed(&octets[5..]).unwrap();
     let parts = reader.take_all();
     assert_eq!(parts[0], (false, octets[..5].to_vec()));
-    assert!(parts.iter().all(|(more, body)| !more && body.len() <= STREAM_CHUNK_BYTES));
+    assert!(parts.iter().all(|(more, body)| !more && body.len() <= 8192));
     assert!(parts.iter().flat_map(|(_, body)| body).eq(&octets));
 }
 
@@ -447,16 +448,16 @@ fn raw_bytes_become_messages_of_bounded_size() {
 /// the buffer grows for a connection that fills it.
 #[test]
 fn reading_stops_at_its_bounds() {
-    const MESSAGES: usize = 3000;
+    const MESSAGES: usize = 15_000;
     let (near, far) = connection(4 << 20);
     let mut reader = Reader::new(Wire::Zmtp(Framing::V3), UNLIMITED);
     let read = |reader: &mut Reader, ready_max| {
         let Reader { queue, meta, commands } = reader;
-        queue.read(&far, ready_max, false, meta, commands)
+        queue.read(&far, ready_max, false, None, meta, commands)
     };
     assert_eq!(read(&mut reader, 0).unwrap(), (0, false));
     let mut frame = Vec::new();
-    encode(Framing::V3, false, false, &[1; 998], &mut frame);
+    encode(Framing::V3, false, false, &[1; 198], &mut frame);
     let frame_bytes = frame.len();
     let octets = frame.repeat(MESSAGES);
     let mut sent = 0;
@@ -492,7 +493,7 @@ fn reading_stops_at_its_bounds() {
     near.write(&last).unwrap();
     drop(near);
     let Reader { queue, meta, commands } = &mut reader;
-    let outcome = queue.read(&far, 0, true, meta, commands);
+    let outcome = queue.read(&far, 0, true, None, meta, commands);
     assert!(matches!(outcome, Err(ReadError::Closed)));
     assert_eq!(reader.take_all(), [(false, b"last".to_vec())]);
 }

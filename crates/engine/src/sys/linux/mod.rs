@@ -5,11 +5,15 @@
 
 mod epoll;
 mod event_fd;
+mod family;
+mod poll;
 mod socket;
 mod thread;
 
 pub use epoll::{Epoll, Events, Interest, Readiness};
 pub use event_fd::EventFd;
+pub use family::{address_of, bind_address, connect_address, family_of};
+pub use poll::{POLL_IN, POLL_OUT, POLL_PRI, PollFd, SignalSet, poll};
 pub use socket::{
     Credentials, adopt_fd, bind_to_device, ignore_unsupported, mss_bytes, peer_credentials,
     peer_groups, set_bind_without_port, set_busy_poll_us, set_priority, unsent_bytes,
