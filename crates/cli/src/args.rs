@@ -1,13 +1,22 @@
 //! The command line: every command, argument and help page of `oxmq`. Only descriptions; what a
 //! command does is in the file of its name. Built once on the main thread.
 
+mod bench;
+mod durable;
 mod help;
+mod security;
 mod tools;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 
+pub(crate) use self::bench::{BenchArgs, Transport};
+pub(crate) use self::durable::{
+    DropArgs, DumpArgs, DurableArgs, JournalCommand, ListArgs, Policy, RepairArgs, ShowArgs,
+    VerifyArgs,
+};
+pub(crate) use self::security::{KeygenArgs, SecurityArgs};
 pub(crate) use self::tools::{
     DuplexArgs, FormArgs, LinkArgs, PubArgs, PullArgs, PushArgs, RepArgs, ReqArgs, RoutedArgs,
     ShownArgs, SourceArgs, SubArgs, XpubArgs, XsubArgs,
@@ -70,6 +79,19 @@ pub(crate) enum Command {
     /// Talk to programs that use plain TCP, not ZeroMQ
     #[command(after_long_help = help::STREAM_AFTER)]
     Stream(DuplexArgs),
+    /// Measure throughput and latency between threads, processes or machines
+    #[command(long_about = help::BENCH, after_long_help = help::BENCH_AFTER)]
+    Bench(BenchArgs),
+    /// Look at the stores of durable sockets, and mend them
+    #[command(after_long_help = help::JOURNAL_AFTER)]
+    Journal {
+        /// What to do
+        #[command(subcommand)]
+        command: JournalCommand,
+    },
+    /// Make a pair of keys for CURVE, in two files
+    #[command(after_long_help = help::KEYGEN_AFTER)]
+    Keygen(KeygenArgs),
     /// Print the completions of a shell
     #[command(after_long_help = help::COMPLETIONS_AFTER)]
     Completions(CompletionsArgs),
@@ -92,6 +114,8 @@ pub(crate) struct ServeArgs {
     pub(crate) streamer: Vec<EndpointList>,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
+    #[command(flatten)]
+    pub(crate) durable: DurableArgs,
 }
 
 /// Arguments of `proxy`.
@@ -133,6 +157,8 @@ pub(crate) struct DeviceArgs {
     /// Tell on standard error of each connection that is made, lost or refused
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) security: SecurityArgs,
 }
 
 /// Arguments of `completions`.

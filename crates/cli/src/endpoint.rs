@@ -9,7 +9,9 @@ use std::str::FromStr;
 pub(crate) const TRANSPORTS: &str = concat!(
     "  tcp://HOST:PORT   tcp://127.0.0.1:5555  tcp://*:5555 (every interface)  tcp://[::1]:5555\n",
     "                    tcp://127.0.0.1:* (any free port)\n",
-    "  ipc://PATH        ipc:///tmp/feed  ipc://@name (abstract, without a file)"
+    "  ipc://PATH        ipc:///tmp/feed  ipc://@name (abstract, without a file)\n",
+    "  ws://HOST:PORT/PATH  ws://127.0.0.1:8080/feed  wss://example.org:443/feed (connect only)\n",
+    "  tipc://{TYPE,INSTANCE}  vsock://CID:PORT  where the kernel has them"
 );
 
 /// Who opens the connection.
@@ -46,7 +48,7 @@ impl FromStr for EndpointArg {
             ));
         };
         match transport {
-            "tcp" | "ipc" => {}
+            "tcp" | "ipc" | "ws" | "wss" | "tipc" | "vsock" => {}
             "inproc" => {
                 return Err("inproc joins sockets of one process, and a command has nobody \
                             to talk to there\nuse ipc://@NAME to stay on this machine"

@@ -8,10 +8,12 @@ use oxmq::kind::{Any, Kind, Receiving, Sending};
 use oxmq::{AnySocket, Context, Monitor, Options, Socket, SocketType};
 
 use crate::args::LinkArgs;
+use crate::durable;
 use crate::duration::Limit;
 use crate::endpoint::{EndpointArg, Role};
 use crate::failure::Failure;
 use crate::limits::CLOSE_GRACE;
+use crate::security::Security;
 use crate::stop::Stop;
 use crate::tell::tell;
 
@@ -24,6 +26,8 @@ pub(crate) type Receiver = Socket<Receiving<Any>>;
 pub(crate) struct Link {
     pub(crate) sender: Sender,
     pub(crate) receiver: Receiver,
+    /// A server has to accept our credentials before anything is sent.
+    pub(crate) is_vetted: bool,
 }
 
 /// The socket type of this name.
@@ -53,11 +57,14 @@ impl Link {
         args: &LinkArgs,
         prepare: impl FnOnce(&AnySocket) -> oxmq::Result<()>,
     ) -> Result<Link, Failure> {
+        let security = Security::read(&args.security)?;
         let linger = args.linger.0;
         let hwm = hwm(args.hwm);
         let socket = AnySocket::with_options(context, socket_type, |options| {
-            with_queues(options, hwm).linger(linger)
+            // A wss server is judged as a browser judges it.
+            with_queues(options, hwm).linger(linger).wss_trust_system(true)
         })?;
+        security.apply(&socket)?;
         prepare(&socket)?;
         if args.verbose {
             tell_events(socket.monitor()?);
@@ -68,7 +75,7 @@ impl Link {
             }
         }
         let (sender, receiver) = socket.split();
-        Ok(Link { sender, receiver })
+        Ok(Link { sender, receiver, is_vetted: security.is_client() })
     }
 
     /// Closes the socket and waits until the network has taken what was sent.
@@ -78,7 +85,12 @@ impl Link {
         linger: Limit,
         stop: &Stop,
     ) -> Result<(), Failure> {
-        let queued = queued(&self.receiver);
+        let is_durable = durable::is_durable(&self.sender);
+        if is_durable {
+            durable::flush(&self.sender, linger, stop)?;
+        }
+        // What is in the store outlives the socket.
+        let queued = if is_durable { 0 } else { queued(&self.receiver) };
         self.receiver.close();
         drop(self.sender);
         // Nothing is left to end gently: from here on, the first signal is the last.

@@ -2,15 +2,19 @@
 //! the command on the main thread and turns its result into an exit status.
 
 mod args;
+mod bench;
 mod codec;
+mod durable;
 mod duration;
 mod endpoint;
 mod failure;
 mod input;
+mod journal;
 mod limits;
 mod link;
 mod output;
 mod pages;
+mod security;
 mod serve;
 mod shell;
 mod stop;
@@ -47,6 +51,8 @@ fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Completions(args) => return pages::completions(args.shell),
         Command::Man(args) => return pages::manual(&args.directory),
+        Command::Keygen(args) => return security::keygen(args),
+        Command::Journal { command } => return journal::run(command),
         _ => {}
     }
     let stop = Stop::on_signals()?;
@@ -67,7 +73,11 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Xpub(args) => shell::xpub(args, process),
         Command::Xsub(args) => shell::xsub(args, process),
         Command::Stream(args) => shell::stream(args, process),
-        Command::Completions(_) | Command::Man(_) => Ok(()),
+        Command::Bench(args) => bench::run(args, process),
+        Command::Completions(_)
+        | Command::Man(_)
+        | Command::Keygen(_)
+        | Command::Journal { .. } => Ok(()),
     }
 }
 

@@ -37,12 +37,18 @@ impl Output {
             for part in message {
                 self.to.write_all(part).map_err(|error| Failure::output(&error))?;
             }
-            return Ok(());
+            return self.settle(message);
         }
         self.line.clear();
         let parts: Vec<&[u8]> = message.iter().map(|part| &part[..]).collect();
         self.codec.encode(&parts, &self.about(message), &mut self.line);
-        self.to.write_all(&self.line).map_err(|error| Failure::output(&error))
+        self.to.write_all(&self.line).map_err(|error| Failure::output(&error))?;
+        self.settle(message)
+    }
+
+    /// Asking for the next message acknowledges this one, so it must be out before.
+    fn settle(&mut self, message: &Message) -> Result<(), Failure> {
+        if message.delivery().is_some() { self.flush() } else { Ok(()) }
     }
 
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {

@@ -11,14 +11,16 @@ use std::time::{Duration, Instant};
 
 use oxmq::SocketType;
 
-use self::device::{Device, Plan, Side};
+use self::device::{Device, Opening, Plan, Side};
 use self::rates::Rates;
 use crate::args::{DeviceArgs, ProxyArgs, ServeArgs};
+use crate::durable::Durability;
 use crate::duration::Limit;
 use crate::endpoint::{EndpointList, TypedEndpoints};
 use crate::failure::Failure;
 use crate::limits::RATES_INTERVAL;
 use crate::link;
+use crate::security::Security;
 use crate::shell::Process;
 use crate::stop::Waited;
 use crate::tell::tell;
@@ -60,18 +62,19 @@ impl Kind {
 /// Runs the devices of the command line, or the default ones, until a signal comes.
 pub(crate) fn serve(args: &ServeArgs, process: Process<'_>) -> Result<(), Failure> {
     let plans = plans(args)?;
-    run(&plans, &args.device, process)
+    run(&plans, &args.device, args.durable.durability(), process)
 }
 
 /// Runs one device between two sockets of any types.
 pub(crate) fn proxy(args: &ProxyArgs, process: Process<'_>) -> Result<(), Failure> {
     let plan = Plan {
         label: "proxy".to_owned(),
+        name: "proxy".to_owned(),
         front: side(&args.frontend)?,
         back: side(&args.backend)?,
         capture: args.capture.as_ref().map(side).transpose()?,
     };
-    run(&[plan], &args.device, process)
+    run(&[plan], &args.device, None, process)
 }
 
 fn side(typed: &TypedEndpoints) -> Result<Side, Failure> {
@@ -96,33 +99,46 @@ fn plans(args: &ServeArgs) -> Result<Vec<Plan>, Failure> {
                 true => format!("{} {}", kind.name(), index + 1),
                 false => kind.name().to_owned(),
             };
-            plans.push(plan(kind, label, pair[0].clone(), pair[1].clone()));
+            let name = match index {
+                0 => kind.name().to_owned(),
+                _ => format!("{}-{}", kind.name(), index + 1),
+            };
+            let (front, back) = (pair[0].clone(), pair[1].clone());
+            plans.push(Plan { label, name, ..plan(kind, front, back) });
         }
     }
     if plans.is_empty() {
         for (kind, front, back) in DEFAULTS {
             let parse = |text: &str| text.parse::<EndpointList>().map_err(Failure::error);
-            plans.push(plan(kind, kind.name().to_owned(), parse(front)?, parse(back)?));
+            plans.push(plan(kind, parse(front)?, parse(back)?));
         }
     }
     Ok(plans)
 }
 
-fn plan(kind: Kind, label: String, front: EndpointList, back: EndpointList) -> Plan {
+fn plan(kind: Kind, front: EndpointList, back: EndpointList) -> Plan {
     let (front_type, back_type) = kind.types();
     Plan {
-        label,
+        label: kind.name().to_owned(),
+        name: kind.name().to_owned(),
         front: Side { socket_type: front_type, endpoints: front },
         back: Side { socket_type: back_type, endpoints: back },
         capture: None,
     }
 }
 
-fn run(plans: &[Plan], args: &DeviceArgs, process: Process<'_>) -> Result<(), Failure> {
+fn run(
+    plans: &[Plan],
+    args: &DeviceArgs,
+    durable: Option<Durability<'_>>,
+    process: Process<'_>,
+) -> Result<(), Failure> {
     // Everything is opened before anything runs, so that a wrong endpoint costs no message.
+    let security = Security::read(&args.security)?;
+    let opening = Opening { args, security: &security, durable, context: process.context };
     let mut devices = Vec::new();
     for plan in plans {
-        devices.push(Device::open(plan, args, process.context)?);
+        devices.push(Device::open(plan, &opening)?);
     }
     for device in &mut devices {
         for line in device.description() {
@@ -237,6 +253,9 @@ mod tests {
         ]);
         let labels: Vec<_> = plans.iter().map(|plan| plan.label.as_str()).collect();
         assert_eq!(labels, ["queue", "streamer 1", "streamer 2"]);
+        // A device keeps its name when another one is added.
+        let names: Vec<_> = plans.iter().map(|plan| plan.name.as_str()).collect();
+        assert_eq!(names, ["queue", "streamer", "streamer-2"]);
         assert_eq!(plans[0].front.endpoints.0.len(), 2);
         assert_eq!(plans[1].back.endpoints.to_string(), "connect:ipc://@b");
     }

@@ -19,6 +19,7 @@ use crate::args::{
     SubArgs, XpubArgs, XsubArgs,
 };
 use crate::codec::{Codec, Form};
+use crate::durable;
 use crate::duration::Limit;
 use crate::failure::Failure;
 use crate::input::Input;
@@ -49,7 +50,8 @@ struct Session<'a> {
 pub(crate) fn publish(args: &PubArgs, process: Process<'_>) -> Result<(), Failure> {
     let codec = codec(&args.form, SocketType::Pub);
     let input = Input::open(&args.source, &codec, args.count)?;
-    run(process, SocketType::Pub, &args.link, codec, args.count, plain, |session| {
+    let prepare = |socket: &AnySocket| args.durable.apply(socket);
+    run(process, SocketType::Pub, &args.link, codec, args.count, prepare, |session| {
         session.wait_for_peers(args.source.peers, args.subscribers)?;
         send::run(session, &input, args.source.interval)
     })
@@ -58,7 +60,8 @@ pub(crate) fn publish(args: &PubArgs, process: Process<'_>) -> Result<(), Failur
 pub(crate) fn push(args: &PushArgs, process: Process<'_>) -> Result<(), Failure> {
     let codec = codec(&args.form, SocketType::Push);
     let input = Input::open(&args.source, &codec, args.count)?;
-    run(process, SocketType::Push, &args.link, codec, args.count, plain, |session| {
+    let prepare = |socket: &AnySocket| args.durable.apply(socket);
+    run(process, SocketType::Push, &args.link, codec, args.count, prepare, |session| {
         session.wait_for_peers(args.source.peers, 0)?;
         send::run(session, &input, args.source.interval)
     })
@@ -67,7 +70,10 @@ pub(crate) fn push(args: &PushArgs, process: Process<'_>) -> Result<(), Failure>
 pub(crate) fn subscribe(args: &SubArgs, process: Process<'_>) -> Result<(), Failure> {
     let codec = codec(&args.form, SocketType::Sub);
     let mut output = Output::open(&args.shown, &codec)?;
-    let prepare = |socket: &AnySocket| subscribe_to(socket, &args.subscribe);
+    let prepare = |socket: &AnySocket| {
+        args.durable.apply(socket)?;
+        subscribe_to(socket, &args.subscribe)
+    };
     run(process, SocketType::Sub, &args.link, codec, args.count, prepare, |session| {
         receive::run(session, &mut output)
     })
@@ -76,7 +82,8 @@ pub(crate) fn subscribe(args: &SubArgs, process: Process<'_>) -> Result<(), Fail
 pub(crate) fn pull(args: &PullArgs, process: Process<'_>) -> Result<(), Failure> {
     let codec = codec(&args.form, SocketType::Pull);
     let mut output = Output::open(&args.shown, &codec)?;
-    run(process, SocketType::Pull, &args.link, codec, args.count, plain, |session| {
+    let prepare = |socket: &AnySocket| args.durable.apply(socket);
+    run(process, SocketType::Pull, &args.link, codec, args.count, prepare, |session| {
         receive::run(session, &mut output)
     })
 }
@@ -85,7 +92,10 @@ pub(crate) fn request(args: &ReqArgs, process: Process<'_>) -> Result<(), Failur
     let codec = codec(&args.form, SocketType::Req);
     let input = Input::open(&args.source, &codec, args.count)?;
     let mut output = Output::open(&args.shown, &codec)?;
-    let prepare = |socket: &AnySocket| name(socket, args.routing_id.as_deref());
+    let prepare = |socket: &AnySocket| {
+        args.durable.apply(socket)?;
+        name(socket, args.routing_id.as_deref())
+    };
     run(process, SocketType::Req, &args.link, codec, args.count, prepare, |session| {
         session.wait_for_peers(args.source.peers, 0)?;
         request::run(session, &input, &mut output, args.source.interval)
@@ -96,19 +106,24 @@ pub(crate) fn reply(args: &RepArgs, process: Process<'_>) -> Result<(), Failure>
     let codec = codec(&args.form, SocketType::Rep);
     let answer = Answer::of(args, &codec)?;
     let mut output = Output::open(&args.shown, &codec)?;
-    run(process, SocketType::Rep, &args.link, codec, args.count, plain, |session| {
+    let prepare = |socket: &AnySocket| args.durable.apply(socket);
+    run(process, SocketType::Rep, &args.link, codec, args.count, prepare, |session| {
         reply::run(session, &answer, &mut output)
     })
 }
 
 pub(crate) fn dealer(args: &RoutedArgs, process: Process<'_>) -> Result<(), Failure> {
-    let prepare = |socket: &AnySocket| name(socket, args.routing_id.as_deref());
+    let prepare = |socket: &AnySocket| {
+        args.durable.apply(socket)?;
+        name(socket, args.routing_id.as_deref())
+    };
     duplex(SocketType::Dealer, &args.duplex, 0, process, prepare)
 }
 
 pub(crate) fn router(args: &RoutedArgs, process: Process<'_>) -> Result<(), Failure> {
     let prepare = |socket: &AnySocket| {
         socket.configure(|options| options.router_mandatory(true))?;
+        args.durable.apply(socket)?;
         name(socket, args.routing_id.as_deref())
     };
     duplex(SocketType::Router, &args.duplex, 0, process, prepare)
@@ -123,11 +138,15 @@ pub(crate) fn stream(args: &DuplexArgs, process: Process<'_>) -> Result<(), Fail
 }
 
 pub(crate) fn xpub(args: &XpubArgs, process: Process<'_>) -> Result<(), Failure> {
-    duplex(SocketType::XPub, &args.duplex, args.subscribers, process, plain)
+    let prepare = |socket: &AnySocket| args.durable.apply(socket);
+    duplex(SocketType::XPub, &args.duplex, args.subscribers, process, prepare)
 }
 
 pub(crate) fn xsub(args: &XsubArgs, process: Process<'_>) -> Result<(), Failure> {
-    let prepare = |socket: &AnySocket| subscribe_to(socket, &args.subscribe);
+    let prepare = |socket: &AnySocket| {
+        args.durable.apply(socket)?;
+        subscribe_to(socket, &args.subscribe)
+    };
     duplex(SocketType::XSub, &args.duplex, 0, process, prepare)
 }
 
@@ -159,7 +178,10 @@ fn run(
 ) -> Result<(), Failure> {
     let link = Link::open(process.context, socket_type, args, prepare)?;
     let session = Session { link, codec, timeout: args.timeout, count, stop: process.stop };
-    let talked = talk(&session);
+    let mut talked = talk(&session);
+    if talked.is_ok() && durable::is_durable(&session.link.sender) {
+        talked = durable::acknowledge(&session.link.receiver);
+    }
     let closed = session.link.close(process.context, args.linger, process.stop);
     talked.and(closed)
 }
@@ -201,6 +223,8 @@ fn codec(args: &FormArgs, socket_type: SocketType) -> Codec {
 impl Session<'_> {
     /// Waits for peers and subscribers, as many as the command line asks for.
     fn wait_for_peers(&self, peers: usize, subscribers: usize) -> Result<(), Failure> {
+        // What is sent to a server that then refuses us would be lost without a word.
+        let peers = peers.max(usize::from(self.link.is_vetted));
         if peers > 0 {
             let connected = self.link.sender.wait_connected_async(peers);
             self.within(connected, || format!("{peers} peers did not connect"))?;

@@ -17,7 +17,8 @@ const TOOLS: [&str; 12] = [
 #[test]
 fn the_first_page_teaches() {
     let help = run(&["--help"]).ok().join("\n");
-    for command in TOOLS.iter().chain(&["serve", "proxy", "completions", "man"]) {
+    for command in TOOLS.iter().chain(&["serve", "proxy", "bench", "journal", "completions", "man"])
+    {
         assert!(help.contains(&format!("\n  {command} ")), "no {command}: {help}");
     }
     for what in ["connect:ENDPOINT", "Exit status:", "Try it", "ipc://@", "130"] {
@@ -27,7 +28,7 @@ fn the_first_page_teaches() {
 
 #[test]
 fn every_command_has_a_page_with_examples() {
-    for command in TOOLS.iter().chain(&["serve", "proxy", "completions"]) {
+    for command in TOOLS.iter().chain(&["serve", "proxy", "bench", "journal", "completions"]) {
         let help = run(&[command, "--help"]).ok();
         let text = help.join("\n");
         assert!(text.contains("Examples:"), "{command}: {text}");
@@ -78,7 +79,7 @@ fn completions_know_the_commands() {
 fn a_manual_page_is_written_for_each_command() {
     let directory = path("man");
     run(&["man", directory.to_str().unwrap()]).ok();
-    for command in TOOLS.iter().chain(&["serve", "proxy"]) {
+    for command in TOOLS.iter().chain(&["serve", "proxy", "bench"]) {
         let page = fs::read_to_string(directory.join(format!("oxmq-{command}.1"))).unwrap();
         assert!(page.contains(".SH") && page.contains(command), "{command}");
     }

@@ -64,6 +64,11 @@ Examples:
   oxmq serve --streamer ipc:///tmp/in connect:tcp://sink:5558 --forwarder tcp://*:1 tcp://*:2
   oxmq serve --queue tcp://*:6000 connect:tcp://127.0.0.1:5559     a device in front of another
 
+Durability:
+  With --durable NAME --store DIR every message is on disk before a device passes it on, and stays
+  there until the other side has it; a device that is killed goes on where it was. The sockets are
+  called NAME/queue/front and so on, and NAME/queue-2/front for a second queue.
+
 The end:
   On SIGINT or SIGTERM the devices accept no more connections, pass on what they have received,
   wait until it is written (--linger), and the exit status is 0. A second signal ends at once.
@@ -111,6 +116,7 @@ Examples:
 /// What `oxmq push --help` ends with.
 pub(super) const PUSH_AFTER: &str = "\
 Examples:
+  oxmq push connect:tcp://127.0.0.1:5557 --durable jobs --store /tmp/jobs -m kept
   seq 100 | oxmq push tcp://*:5557 --peers 2        shared out between two pullers
   oxmq push connect:tcp://127.0.0.1:5557 --file photo.jpg
   printf 'a,b\\nc,d\\n' | oxmq push tcp://*:5557 --delimiter ,      two messages of two parts";
@@ -181,6 +187,71 @@ tells that a connection was made or ended; sending one ends it.
 Examples:
   oxmq stream tcp://*:8080 --json
   oxmq stream tcp://*:8080 --echo";
+
+/// What `oxmq bench --help` begins with.
+pub(super) const BENCH: &str = "\
+Measure throughput and latency between threads, processes or machines.
+
+Throughput is messages of one part that go one way over a PAIR connection, as fast as one thread
+sends and another receives them; the receiver's clock counts, from the first message to the last.
+Latency is one message that goes there and back before the next one does. Every message is checked.
+Processor time is that of both ends, for each message or round trip.";
+
+/// What `oxmq bench --help` ends with.
+pub(super) const BENCH_AFTER: &str = "\
+The other end:
+  Without ENDPOINT it is a process that is started here, or with --threads a thread. With ENDPOINT
+  it is an `oxmq bench --answer`, on this machine or another, with which one bench at a time can
+  speak. Either end may bind. --hwm counts at each end for what that end sends and receives.
+
+Try it, on two machines:
+  oxmq bench --answer tcp://*:5555
+  oxmq bench connect:tcp://other:5555
+
+Examples:
+  oxmq bench
+  oxmq bench --transport ipc --size 16,1024,65536 --throughput
+  oxmq bench --threads --transport inproc --latency --count 100000
+  oxmq bench --json | jq .round_trip_ns
+
+JSON: one object a line with test, endpoint, ends, size, messages, seconds, messages_per_second,
+bytes_per_second and cpu_us; for latency also round_trip_ns (min, mean, p50 to p99.99, max) and
+histogram_ns (from, to, count).
+
+Exit status: 0 done or ended by a signal, 1 error or a message that was wrong, 2 wrong command line,
+3 the other end did not answer within --timeout.";
+
+/// What `oxmq journal --help` ends with.
+pub(super) const JOURNAL_AFTER: &str = "\
+A store is the directory that --store names. Each durable socket has a log in it with its name; one
+that sends and receives has a second one, NAME/in, for what it received. ls, show, verify and dump
+read a store that is in use, and change nothing.
+
+Try it:
+  oxmq push connect:tcp://127.0.0.1:5557 --durable jobs --store /tmp/jobs --linger 0 -m hello
+  oxmq journal ls /tmp/jobs
+  oxmq journal dump /tmp/jobs jobs
+
+Examples:
+  oxmq journal show /var/lib/app/store --json | jq .consumers
+  oxmq journal verify /var/lib/app/store || echo damaged
+  oxmq journal drop /var/lib/app/store old-name
+
+Exit status: 0 done, 1 error or damage found, 2 wrong command line.";
+
+/// What `oxmq keygen --help` ends with.
+pub(super) const KEYGEN_AFTER: &str = "\
+NAME.key has the public key, which peers need; NAME.key_secret has both keys, and only its owner
+may read it. The public key is printed, too. Files that exist are not overwritten. Other libraries
+read them as certificates.
+
+Try it, in two terminals:
+  oxmq keygen server; oxmq keygen ada; echo key $(oxmq keygen bob 2>/dev/null) bob >allowed
+  oxmq pull tcp://*:5555 --curve-server --curve-secret server.key_secret --allow allowed
+  oxmq push connect:tcp://127.0.0.1:5555 --curve-server-key server.key \\
+            --curve-secret bob.key_secret -m hello
+
+A client that is not on the list is refused and ends with status 1.";
 
 /// What `oxmq completions --help` ends with.
 pub(super) const COMPLETIONS_AFTER: &str = "\

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::durable::DurableArgs;
+use super::security::SecurityArgs;
 use crate::duration::{Limit, Span};
 use crate::endpoint::EndpointArg;
 
@@ -29,6 +31,8 @@ pub(crate) struct LinkArgs {
     /// Tell on standard error of each connection that is made, lost or refused
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) security: SecurityArgs,
 }
 
 /// How messages are written and read.
@@ -90,6 +94,8 @@ pub(crate) struct PubArgs {
     /// Before the first message, wait until this many subscribers have subscribed to something
     #[arg(long, short, value_name = "COUNT", default_value_t = 0, hide_default_value = true)]
     pub(crate) subscribers: usize,
+    #[command(flatten)]
+    pub(crate) durable: DurableArgs,
 }
 
 /// Arguments of `push`.
@@ -104,6 +110,8 @@ pub(crate) struct PushArgs {
     /// End after this many messages sent; with -m, how often to send it
     #[arg(long, short = 'n', value_name = "MESSAGES")]
     pub(crate) count: Option<u64>,
+    #[command(flatten)]
+    pub(crate) durable: DurableArgs,
 }
 
 /// Arguments of `sub`.
@@ -121,6 +129,8 @@ pub(crate) struct SubArgs {
     /// End after this many messages received
     #[arg(long, short = 'n', value_name = "MESSAGES")]
     pub(crate) count: Option<u64>,
+    #[command(flatten)]
+    pub(crate) durable: DurableArgs,
 }
 
 /// Arguments of `pull`.
@@ -135,6 +145,8 @@ pub(crate) struct PullArgs {
     /// End after this many messages received
     #[arg(long, short = 'n', value_name = "MESSAGES")]
     pub(crate) count: Option<u64>,
+    #[command(flatten)]
+    pub(crate) durable: DurableArgs,
 }
 
 /// Arguments of `req`.
@@ -154,6 +166,8 @@ pub(crate) struct ReqArgs {
     /// The name by which a ROUTER knows this socket
     #[arg(long, value_name = "TEXT", value_parser = routing_id)]
     pub(crate) routing_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) durable: DurableArgs,
 }
 
 /// Arguments of `rep`.
@@ -177,6 +191,8 @@ pub(crate) struct RepArgs {
     /// End after this many replies
     #[arg(long, short = 'n', value_name = "MESSAGES")]
     pub(crate) count: Option<u64>,
+    #[command(flatten)]
+    pub(crate) durable: DurableArgs,
 }
 
 /// Arguments of the tools that send and receive at will.
@@ -206,6 +222,8 @@ pub(crate) struct RoutedArgs {
     /// The name by which a ROUTER knows this socket
     #[arg(long, value_name = "TEXT", value_parser = routing_id)]
     pub(crate) routing_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) durable: DurableArgs,
 }
 
 /// Arguments of `xpub`.
@@ -216,6 +234,8 @@ pub(crate) struct XpubArgs {
     /// Before the first message, wait until this many subscribers have subscribed to something
     #[arg(long, short, value_name = "COUNT", default_value_t = 0, hide_default_value = true)]
     pub(crate) subscribers: usize,
+    #[command(flatten)]
+    pub(crate) durable: DurableArgs,
 }
 
 /// Arguments of `xsub`.
@@ -226,6 +246,8 @@ pub(crate) struct XsubArgs {
     /// What messages have to begin with; may be given several times. Everything if left out
     #[arg(long, short, value_name = "TOPIC")]
     pub(crate) subscribe: Vec<String>,
+    #[command(flatten)]
+    pub(crate) durable: DurableArgs,
 }
 
 fn delimiter(text: &str) -> Result<String, String> {

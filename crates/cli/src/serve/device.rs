@@ -7,18 +7,31 @@ use std::time::Duration;
 use oxmq::{AnySocket, Context, Error, Proxy, ProxyEnd, ProxyHandle, ProxyStatistics, SocketType};
 
 use crate::args::DeviceArgs;
+use crate::durable::{self, Durability};
 use crate::endpoint::{EndpointList, Role};
 use crate::failure::Failure;
 use crate::limits::DRAIN_QUIET;
 use crate::link;
+use crate::security::Security;
 use crate::stop::Stop;
 
 /// What a device shall be.
 pub(super) struct Plan {
     pub(super) label: String,
+    /// What the names of its durable sockets are made of.
+    pub(super) name: String,
     pub(super) front: Side,
     pub(super) back: Side,
     pub(super) capture: Option<Side>,
+}
+
+/// What all devices are opened with.
+#[derive(Clone, Copy)]
+pub(super) struct Opening<'a> {
+    pub(super) args: &'a DeviceArgs,
+    pub(super) security: &'a Security,
+    pub(super) durable: Option<Durability<'a>>,
+    pub(super) context: &'a Context,
 }
 
 /// One socket of a device.
@@ -56,19 +69,15 @@ pub(super) struct Ended {
 }
 
 impl Device {
-    pub(super) fn open(
-        plan: &Plan,
-        args: &DeviceArgs,
-        context: &Context,
-    ) -> Result<Device, Failure> {
+    pub(super) fn open(plan: &Plan, opening: &Opening<'_>) -> Result<Device, Failure> {
         let mut sides = vec![
-            open_side("front", &plan.front, args, context)?,
-            open_side("back", &plan.back, args, context)?,
+            open_side("front", plan, &plan.front, opening)?,
+            open_side("back", plan, &plan.back, opening)?,
         ];
         let mut proxy = Proxy::new(&sides[0].socket, &sides[1].socket)
             .map_err(|error| misfit(&error, &plan.front, &plan.back))?;
         if let Some(capture) = &plan.capture {
-            let opened = open_side("capture", capture, args, context)?;
+            let opened = open_side("capture", plan, capture, opening)?;
             proxy = proxy.capture(&opened.socket).map_err(|error| match error {
                 Error::NotSupported { .. } => Failure::usage(format!(
                     "a {} socket cannot capture: use pub, xpub, push, pair or dealer",
@@ -175,7 +184,11 @@ impl Ended {
     pub(super) fn close(self, linger: Option<Duration>) -> Result<usize, Failure> {
         let mut queued = 0;
         for socket in self.sockets {
-            queued += link::queued(&socket);
+            if durable::is_durable(&socket) {
+                durable::tell_kept(&socket);
+            } else {
+                queued += link::queued(&socket);
+            }
             socket.configure(|options| options.linger(linger))?;
             socket.close();
         }
@@ -185,14 +198,19 @@ impl Ended {
 
 fn open_side(
     name: &'static str,
+    plan: &Plan,
     side: &Side,
-    args: &DeviceArgs,
-    context: &Context,
+    opening: &Opening<'_>,
 ) -> Result<Opened, Failure> {
+    let Opening { args, security, durable, context } = *opening;
     let hwm = link::hwm(args.hwm);
     let socket = AnySocket::with_options(context, side.socket_type, |options| {
         link::with_queues(options, hwm)
     })?;
+    security.apply(&socket)?;
+    if let Some(durable) = durable {
+        durable.apply(&socket, &format!("/{}/{name}", plan.name))?;
+    }
     if side.socket_type == SocketType::Sub {
         socket.subscribe("")?;
     }
