@@ -5,6 +5,7 @@
 //! turns the outcome into an exit code.
 
 mod bless;
+mod delivery;
 mod install;
 mod process;
 mod rfc;
@@ -21,6 +22,10 @@ cargo xtask TASK
   tidy                        check the rules that source text can show
   test [--quick] [--offline]  run every test; --quick leaves out what needs foreign programs,
                               --offline asks no package registry
+  install --prefix DIR [--destdir DIR]
+                              build for release and install the C library, its headers and build
+                              files, the program oxmq, its manual and its completions
+  deb                         make Debian packages, and check that apt takes them
   rfc                         list the RFC sections tagged in the code and in the tests
   bless                       write the generated pages of doc/ again
 ";
@@ -39,6 +44,8 @@ fn main() -> ExitCode {
             Ok(options) => suite::run(&root, &options),
             Err(error) => Err(error),
         },
+        ["install", flags @ ..] => delivery::install(&root, flags),
+        ["deb"] => delivery::deb(&root),
         ["rfc"] => rfc::run(&root),
         ["bless"] => bless::run(&root),
         [other, ..] => Err(format!("unknown task or flag near `{other}`\n\n{HELP}")),

@@ -68,6 +68,18 @@ impl Program {
         if status.success() { Ok(()) } else { Err(format!("`{line}` failed: {status}")) }
     }
 
+    /// What it prints; for programs that end at once.
+    pub(crate) fn output(mut self) -> Result<String, String> {
+        let line = self.to_line();
+        let output =
+            self.command.output().map_err(|error| format!("cannot run `{line}`: {error}"))?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("`{line}` failed: {}: {said}", output.status));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// The command line as a person would type it.
     pub(crate) fn to_line(&self) -> String {
         let base = Path::new(&self.name).file_name().unwrap_or(&self.name).to_string_lossy();

@@ -14,7 +14,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("oxmq-journal", &[]),
     ("oxmq-engine", &["oxmq-zmtp", "oxmq-message", "oxmq-pipe", "oxmq-journal"]),
     ("oxmq", &["oxmq-engine", "oxmq-message", "oxmq-zmtp"]),
-    ("oxmq-libzmq", &["oxmq-engine", "oxmq-message", "oxmq-zmtp"]),
+    ("oxmq-libzmq", &["oxmq-engine", "oxmq-message", "oxmq-pipe", "oxmq-zmtp"]),
     ("oxmq-cli", &["oxmq"]),
     ("xtask", &[]),
 ];
