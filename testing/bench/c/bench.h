@@ -74,6 +74,10 @@ int fanout (void);
 int peer_fanout (void);
 int conn (void);
 int peer_conn (void);
+int mixed (void);
+int peer_mixed (void);
+int peers (void);
+int subs (void);
 int peer_startup (void);
 
 #endif

@@ -68,7 +68,9 @@ int main (int argc, char **argv)
         int (*run) (void);
     } programs[] = {{"thr", thr},         {"peer-thr", peer_thr},   {"lat", lat},
                     {"peer-lat", peer_lat}, {"pub", fanout},        {"peer-pub", peer_fanout},
-                    {"conn", conn},       {"peer-conn", peer_conn}, {"peer-startup", peer_startup}};
+                    {"conn", conn},       {"peer-conn", peer_conn}, {"peer-startup", peer_startup},
+                    {"peers", peers},     {"subs", subs},
+                    {"mixed", mixed},     {"peer-mixed", peer_mixed}};
     must (argc > 1);
     parse (argc - 2, argv + 2);
     alarm (RUN_LIMIT);

@@ -29,6 +29,11 @@ impl Content {
 
     /// A sender's next message.
     pub(crate) fn message(&mut self, sender: u64, sequence: u64) -> Message {
+        Message::from(Msg::from_slice(self.fill(sender, sequence)))
+    }
+
+    /// The bytes of a sender's next message.
+    pub(crate) fn fill(&mut self, sender: u64, sequence: u64) -> &[u8] {
         let number = number_of(sender, sequence);
         let size = self.template.len();
         if size >= 16 {
@@ -39,7 +44,7 @@ impl Content {
         } else {
             self.template.fill(number as u8);
         }
-        Message::from(Msg::from_slice(&self.template))
+        &self.template
     }
 
     /// Checks a message of a sender.

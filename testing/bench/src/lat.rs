@@ -16,20 +16,30 @@ pub(crate) fn run(flags: &Flags) -> Result<()> {
     let far = if flags.inproc() { None } else { Some(peer::start("lat", flags)?) };
     flags.place(End::Near)?;
     let context = flags.context()?;
-    let (mut times, peer_cpu) = match far {
+    let (times, peer_cpu) = match far {
         None => (with_thread(flags, &context)?, 0.0),
         Some(far) => with_process(flags, &context, far)?,
     };
     drop(context);
     let cpu = cpu_seconds() + peer_cpu;
+    println!(
+        "{} pattern={} {} cpu_us={:.3} ok=1",
+        flags.line("lat"),
+        flags.pattern.as_deref().unwrap_or("REQREP"),
+        summary(times),
+        cpu / (flags.count + flags.warmup) as f64 * 1e6,
+    );
+    Ok(())
+}
+
+/// Mean and percentiles of times in nanoseconds.
+pub(crate) fn summary(mut times: Vec<u64>) -> String {
     times.sort_unstable();
     let at = |share: f64| times[(share * (times.len() - 1) as f64) as usize] as f64 * 1e-3;
     let sum: u64 = times.iter().sum();
-    println!(
-        "{} pattern={} mean_us={:.3} min_us={:.3} p50_us={:.3} p90_us={:.3} p99_us={:.3} \
-         p999_us={:.3} max_us={:.3} cpu_us={:.3} ok=1",
-        flags.line("lat"),
-        flags.pattern.as_deref().unwrap_or("REQREP"),
+    format!(
+        "mean_us={:.3} min_us={:.3} p50_us={:.3} p90_us={:.3} p99_us={:.3} p999_us={:.3} \
+         max_us={:.3}",
         sum as f64 / times.len() as f64 * 1e-3,
         at(0.0),
         at(0.5),
@@ -37,9 +47,7 @@ pub(crate) fn run(flags: &Flags) -> Result<()> {
         at(0.99),
         at(0.999),
         at(1.0),
-        cpu / (flags.count + flags.warmup) as f64 * 1e6,
-    );
-    Ok(())
+    )
 }
 
 /// The server's process: answers with its endpoint, and with its processor time at the end.

@@ -5,6 +5,7 @@
 //! `ok=1`. Over tcp and ipc the other end is a process of its own: this program or its twin, told
 //! what to do by lines on its standard input. The main thread drives everything.
 
+mod ceiling;
 mod conn;
 mod content;
 mod fanout;
@@ -12,8 +13,10 @@ mod flags;
 mod lat;
 mod pair;
 mod peer;
+mod peers;
 mod raw;
 mod startup;
+mod subs;
 mod thr;
 
 use std::process::ExitCode;
@@ -31,17 +34,20 @@ usage: oxmq-bench PROGRAM [FLAGS]
 
   thr       a stream of messages: rate             lat      round trips: latency
   pub       one publisher, many subscribers        conn     many connections: rate and memory
+  peers     one ROUTER, many peers: cost           subs      one publisher, many subscriptions: cost
+  ceiling   streams (-M bulk) and round trips (-M serial) without ZeroMQ
   startup   time to the first message of three processes, in every start order
-  pair [ROUNDS] [FILTER]
-            every scenario, here and with libzmq in turns; without FILTER the result is written to
-            doc/benchmarks.md
+  pair [ROUNDS] [PART | FILTER]
+            every scenario, here and with libzmq in turns; those of one part, or whose name has the
+            filter in it. Results of whole parts are kept below target/bench
+  page      writes doc/benchmarks.md, with its pictures, from the parts that were kept
 
   -e tcp|ipc|inproc   transport                    -s BYTES  size of a message
   -n COUNT            messages or round trips      -w COUNT  messages before the clock starts
   -t PATTERN          PUSHPULL DEALERROUTER PAIR (thr), REQREP DEALERROUTER (lat)
-  -p SENDERS          thr: how many                -S SUBS   pub: how many subscribers
+  -p SENDERS          thr: how many                -S SUBS   pub: subscribers; subs: topics
   -k zmq|raw          pub: subscribers are sockets, or plain TCP that speaks just enough ZMTP
-  -N CONNS            conn: how many               -M bulk|serial  conn: all at once, or in turn
+  -N CONNS            conn, peers: how many        -M bulk|serial  conn: all at once, or in turn
   -H MESSAGES         high-water marks             -i THREADS  I/O threads
   -P none|split|one   where threads run: anywhere, one end a processor, all on the first
   --async             futures on a bare executor, in place of blocking calls
@@ -65,8 +71,10 @@ fn main() -> ExitCode {
 }
 
 fn run(program: &str, rest: &[String]) -> Result<()> {
-    if program == "pair" {
-        return pair::run(rest);
+    match program {
+        "pair" => return pair::run(rest),
+        "page" => return pair::page(),
+        _ => {}
     }
     let flags = Flags::parse(rest)?;
     let _watchdog = Watchdog::start(RUN_LIMIT);
@@ -75,11 +83,17 @@ fn run(program: &str, rest: &[String]) -> Result<()> {
         "lat" => lat::run(&flags),
         "pub" => fanout::run(&flags),
         "conn" => conn::run(&flags),
+        "peers" => peers::run(&flags),
+        "subs" => subs::run(&flags),
+        "ceiling" => ceiling::run(&flags),
         "startup" => startup::run(&flags),
         "peer-thr" => thr::peer(&flags),
         "peer-lat" => lat::peer(&flags),
         "peer-pub" => fanout::peer(&flags),
         "peer-conn" => conn::peer(&flags),
+        "peer-peers" => peers::peer(&flags),
+        "peer-subs" => subs::peer(&flags),
+        "peer-ceiling" => ceiling::peer(&flags),
         "peer-startup" => startup::peer(&flags),
         _ => Err(format!("no such program\n{USAGE}")),
     }

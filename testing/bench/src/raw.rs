@@ -1,5 +1,6 @@
-//! Subscribers that are plain TCP connections and speak just enough ZMTP 3.0 (RFC 23): what they
-//! take is little, so that a run shows what the publisher can do. Owned by the main thread.
+//! Peers that are plain TCP connections and speak just enough ZMTP 3.0 (RFC 23): what they take is
+//! little, so that a run shows what the other end can do. Here the subscribers of `pub`. Owned by
+//! the main thread.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -68,18 +69,8 @@ pub(crate) fn subscribe(flags: &Flags, endpoint: &str, ready: impl FnOnce()) -> 
 impl Subscriber {
     /// Connects, shakes hands with the NULL mechanism and subscribes to everything.
     fn connect(address: &str, size: usize) -> Result<Subscriber> {
-        let mut connection = TcpStream::connect(address).doing("connecting")?;
-        let mut greeting = [0; GREETING_BYTES];
-        greeting[..16].copy_from_slice(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL");
-        connection.write_all(&greeting).doing("greeting")?;
-        connection.write_all(b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03SUB").doing("READY")?;
-        connection.read_exact(&mut greeting).doing("greeting")?;
-        let mut head = [0; 2];
-        connection.read_exact(&mut head).doing("READY")?;
-        if greeting[0] != 0xff || greeting[10] < 3 || head[0] != 4 {
-            return Err("a peer that does not speak ZMTP 3".to_owned());
-        }
-        connection.read_exact(&mut vec![0; usize::from(head[1])]).doing("READY")?;
+        let mut connection = introduce(address, "SUB")?;
+        listen(&mut connection)?;
         // Not before the READY has come: libzmq drops peers that are ahead of it.
         connection.write_all(b"\0\x01\x01").doing("subscribing")?;
         Ok(Subscriber {
@@ -121,6 +112,52 @@ impl Subscriber {
             probed: self.probed && !probed_before,
             ended: self.next == count && next_before < count,
         })
+    }
+}
+
+/// Opens a connection and says who we are, with the NULL mechanism.
+pub(crate) fn introduce(address: &str, socket_type: &str) -> Result<TcpStream> {
+    let mut connection = TcpStream::connect(address).doing("connecting")?;
+    connection.set_nodelay(true).doing("nodelay")?;
+    let mut hello = [0; GREETING_BYTES].to_vec();
+    hello[..16].copy_from_slice(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL");
+    let length = socket_type.len() as u8;
+    hello.extend_from_slice(&[4, 22 + length]);
+    hello.extend_from_slice(b"\x05READY\x0bSocket-Type\0\0\0");
+    hello.push(length);
+    hello.extend_from_slice(socket_type.as_bytes());
+    connection.write_all(&hello).doing("greeting")?;
+    Ok(connection)
+}
+
+/// Hears who the other end is.
+pub(crate) fn listen(connection: &mut TcpStream) -> Result<()> {
+    let mut greeting = [0; GREETING_BYTES];
+    connection.read_exact(&mut greeting).doing("greeting")?;
+    let mut head = [0; 2];
+    connection.read_exact(&mut head).doing("READY")?;
+    if greeting[0] != 0xff || greeting[10] < 3 || head[0] != 4 {
+        return Err("a peer that does not speak ZMTP 3".to_owned());
+    }
+    connection.read_exact(&mut vec![0; usize::from(head[1])]).doing("READY")
+}
+
+/// Reads one short message of one part into the buffer; what is a command is passed over.
+pub(crate) fn read_short<'a>(
+    connection: &mut TcpStream,
+    buffer: &'a mut [u8; 255],
+) -> Result<&'a [u8]> {
+    loop {
+        let mut head = [0; 2];
+        connection.read_exact(&mut head).doing("a frame")?;
+        let body = &mut buffer[..usize::from(head[1])];
+        connection.read_exact(body).doing("a frame")?;
+        match head[0] {
+            0 => return Ok(&buffer[..usize::from(head[1])]),
+            // A PING, which is not answered: the other end may wait 30 s for that.
+            4 => {}
+            flags => return Err(format!("a frame that was never sent: flags {flags}")),
+        }
     }
 }
 

@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 use oxmq_engine::{Context, Message, Monitor, Profile, Socket, SocketType, Wait};
 use oxmq_testing::{Doing, Result};
 
-/// The types of the sockets under attack.
-pub(crate) const KINDS: [SocketType; 8] = [
+/// The types of the sockets under attack: all that speak ZMTP with messages of several parts.
+pub(crate) const KINDS: [SocketType; 11] = [
+    SocketType::Req,
+    SocketType::Push,
+    SocketType::XSub,
     SocketType::Router,
     SocketType::Rep,
     SocketType::Dealer,
@@ -21,6 +24,8 @@ pub(crate) const KINDS: [SocketType; 8] = [
     SocketType::Pair,
 ];
 
+/// How long a message that an attacker may have got instead is waited for, before it is sent again.
+const AGAIN: Duration = Duration::from_millis(20);
 /// Time after which a round counts as never done.
 const NEVER: Duration = Duration::from_secs(30);
 /// What every message of the healthy peer begins with.
@@ -56,6 +61,9 @@ impl Healthy {
                 options.handshake_ivl = Some(handshake_ivl);
                 options.unfinished_bytes_max = Some(unfinished_bytes_max);
                 options.linger = Some(Duration::ZERO);
+                // A request that an attacker has got is made again.
+                options.req_relaxed = true;
+                options.req_correlate = true;
                 Ok(())
             })
             .doing("setting options")?;
@@ -63,13 +71,17 @@ impl Healthy {
         if kind == SocketType::Sub {
             attacked.subscribe(b"").doing("subscribing")?;
         }
+        if kind == SocketType::XSub {
+            send(&attacked, Message::from(b"\x01".to_vec()))?;
+        }
         let endpoint = attacked.bind("tcp://127.0.0.1:*").doing("binding")?;
         let healthy = Context::new(Profile::Safe).socket(peer_of(kind)).doing("opening")?;
         if healthy.socket_type() == SocketType::Sub {
             healthy.subscribe(MARK).doing("subscribing")?;
         }
         healthy.connect(&endpoint).doing("connecting")?;
-        let publisher = if kind == SocketType::Sub { Some(&healthy) } else { None };
+        let subscribes = matches!(kind, SocketType::Sub | SocketType::XSub);
+        let publisher = if subscribes { Some(&healthy) } else { None };
         let publisher = if peer_of(kind) == SocketType::Sub { Some(&attacked) } else { publisher };
         if let Some(publisher) = publisher {
             let wait = Wait::For(NEVER);
@@ -127,7 +139,9 @@ impl Both {
                 self.throw_away();
                 expect(&recv(&self.healthy)?, &message)
             }
-            SocketType::Pull | SocketType::Sub | SocketType::Dealer => {
+            SocketType::Push => self.push_until_received(&message),
+            SocketType::Req => self.ask_until_answered(&message),
+            SocketType::Pull | SocketType::Sub | SocketType::XSub | SocketType::Dealer => {
                 send(&self.healthy, Message::from(message.clone()))?;
                 self.healthy_one(&message).map(drop)
             }
@@ -138,6 +152,38 @@ impl Both {
                 expect(&recv(&self.healthy)?, &message)
             }
         }
+    }
+
+    /// Attackers get their share of what a PUSH sends.
+    fn push_until_received(&self, message: &[u8]) -> Result<()> {
+        let deadline = Instant::now() + NEVER;
+        while Instant::now() < deadline {
+            send(&self.attacked, Message::from(message.to_vec()))?;
+            while let Ok(received) = self.healthy.recv_message(Wait::For(AGAIN)) {
+                // What was sent again in an earlier round may come as well.
+                if expect(&received, message).is_ok() {
+                    return Ok(());
+                }
+            }
+        }
+        Err("the healthy exchange: the PULL got nothing".to_owned())
+    }
+
+    /// Attackers get their share of the requests, too, and what they answer is thrown away.
+    fn ask_until_answered(&self, message: &[u8]) -> Result<()> {
+        let deadline = Instant::now() + NEVER;
+        while Instant::now() < deadline {
+            send(&self.attacked, Message::from(message.to_vec()))?;
+            while let Ok(question) = self.healthy.recv_message(Wait::For(AGAIN)) {
+                send(&self.healthy, question)?;
+                if let Ok(answer) = self.attacked.recv_message(Wait::For(AGAIN))
+                    && expect(&answer, message).is_ok()
+                {
+                    return Ok(());
+                }
+            }
+        }
+        Err("the healthy exchange: the REQ got no answer".to_owned())
     }
 
     /// The next message of the healthy peer at the socket under attack.
@@ -185,7 +231,9 @@ pub(crate) fn peer_of(kind: SocketType) -> SocketType {
         SocketType::Rep => SocketType::Req,
         SocketType::Dealer => SocketType::Dealer,
         SocketType::Pull => SocketType::Push,
-        SocketType::Sub => SocketType::Pub,
+        SocketType::Sub | SocketType::XSub => SocketType::Pub,
+        SocketType::Push => SocketType::Pull,
+        SocketType::Req => SocketType::Rep,
         SocketType::Pub | SocketType::XPub => SocketType::Sub,
         other => other,
     }

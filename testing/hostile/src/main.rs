@@ -1,11 +1,13 @@
 //! Hostile input: bad peers attack a bound socket of every type while a healthy peer exchanges
 //! messages with it. Each bad peer has to be dropped, at once or when the handshake's time is over;
-//! an event has to name the fault; memory stays flat and the healthy peer goes on.
+//! an event has to name the fault; memory stays flat and the healthy peer goes on. Then thousands
+//! of bad CURVE handshakes.
 //!
 //! `oxmq-hostile [TEXT]` runs the attacks whose name contains TEXT. The main thread attacks and
 //! reads the monitor; one thread keeps the socket under attack and its healthy peer.
 
 mod attacks;
+mod curve;
 mod healthy;
 
 use std::io::{ErrorKind, Read, Write};
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
     let filter = std::env::args().nth(1).unwrap_or_default();
     let watchdog = Watchdog::start(Duration::from_secs(90));
     let mut score = Score::new();
+    curve::run(&mut score, &watchdog, &filter);
     for kind in KINDS {
         watchdog.feed(kind.name());
         let healthy = match Healthy::start(kind, HANDSHAKE_IVL, UNFINISHED_KIB_MAX * 1024) {

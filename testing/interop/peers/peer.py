@@ -6,6 +6,9 @@ peer.py zmq | pyomq | ctypes:LIBRARY
     subscribe HEX        unsubscribe HEX      option NAME NUMBER
     send SPEC            recv SPEC            give N SPEC           take N SPEC
     echo N               until SPEC (throws away what comes before it)
+    secure curve-server SECRET CLIENT      secure curve-client SECRET PUBLIC SERVER
+    secure plain-server USER PASSWORD      secure plain-client USER PASSWORD
+        (keys in hexadecimal; a server has a ZAP handler that lets this client in)
     poll                 (libzmq meets new peers only while the program calls it)
 
 SPEC is SEED:PART,PART; a part is a length, made of the seed, or =HEX. A ROUTER keeps the routing id
@@ -50,6 +53,8 @@ class Modern:
 
     def __init__(self, module):
         self.zmq = importlib.import_module(module)
+        if module == "zmq":
+            importlib.import_module("zmq.utils.z85")
         self.context = self.zmq.Context()
         self.socket = None
 
@@ -64,6 +69,37 @@ class Modern:
 
     def connect(self, endpoint):
         self.socket.connect(endpoint)
+
+    def secure(self, role, words):
+        if role == "curve-server":
+            secret, client = (bytes.fromhex(word) for word in words)
+            self.socket.curve_secretkey = self.zmq.utils.z85.encode(secret)
+            self.socket.curve_server = True
+            allowed = self.zmq.utils.z85.encode(client)
+
+            class Provider:
+                def callback(self, domain, key):
+                    return key == allowed
+            self.authenticator().configure_curve_callback("*", Provider())
+        elif role == "curve-client":
+            secret, public, server = (bytes.fromhex(word) for word in words)
+            self.socket.curve_secretkey = self.zmq.utils.z85.encode(secret)
+            self.socket.curve_publickey = self.zmq.utils.z85.encode(public)
+            self.socket.curve_serverkey = self.zmq.utils.z85.encode(server)
+        elif role == "plain-server":
+            self.socket.plain_server = True
+            self.authenticator().configure_plain("*", passwords={words[0]: words[1]})
+        elif role == "plain-client":
+            self.socket.plain_username = words[0].encode()
+            self.socket.plain_password = words[1].encode()
+        else:
+            raise ValueError("unknown role " + role)
+
+    def authenticator(self):
+        from zmq.auth.thread import ThreadAuthenticator
+        self.zap = ThreadAuthenticator(self.context)
+        self.zap.start()
+        return self.zap
 
     def subscribe(self, topic):
         self.socket.setsockopt(self.zmq.SUBSCRIBE, topic)
@@ -198,6 +234,8 @@ class Peer:
             getattr(self.library, word)(bytes.fromhex(rest[0] if rest else ""))
         elif word == "option":
             self.library.option(rest[0], int(rest[1]))
+        elif word == "secure":
+            self.library.secure(rest[0], rest[1:])
         elif word == "send":
             self.send(message(rest[0]))
         elif word == "recv":

@@ -171,18 +171,20 @@ fn killed_pusher(peer: &Peer) -> Result<String> {
     let mut theirs = start(peer, "PUSH")?;
     theirs.call(format_args!("connect {endpoint}"))?;
     theirs.begin(format_args!("give 300 {second}"))?;
-    let mut next = first.reseeded(first.seed() + 500);
+    // RFC 30 §2: PULL takes fairly from its peers, so what the dead one left may come in between.
+    let last = second.seed() + 300;
+    let (mut old, mut new) = (first.reseeded(first.seed() + 500), second);
     let mut rest = 0;
-    loop {
-        let message = ours.recv_any(&next)?;
-        if second.check(&message).is_ok() {
-            break;
+    while new.seed() < last {
+        let message = ours.recv_any(&old)?;
+        if new.check(&message).is_ok() {
+            new = new.reseeded(new.seed() + 1);
+        } else {
+            old.check(&message)?;
+            old = old.reseeded(old.seed() + 1);
+            rest += 1;
         }
-        next.check(&message)?;
-        next = next.reseeded(next.seed() + 1);
-        rest += 1;
     }
-    ours.take(299, &second.reseeded(second.seed() + 1))?;
     theirs.finish()?;
     Ok(format!("{rest} messages were still under way"))
 }

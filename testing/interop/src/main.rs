@@ -1,15 +1,16 @@
 //! Runs sockets of oxmq against programs written with other ZeroMQ libraries, and prints a line for
 //! each cell of the matrix and a summary.
 //!
-//! `oxmq-interop all` runs everything; `oxmq-interop matrix [TEXT]`, `old [TEXT]` and `wire [TEXT]`
-//! run a part of it, of that the cells whose name contains TEXT. Everything is driven by the main
-//! thread; each foreign peer is a process of its own.
+//! `oxmq-interop all` runs everything; `oxmq-interop matrix [TEXT]`, `security [TEXT]`,
+//! `old [TEXT]` and `wire [TEXT]` run a part of it, of that the cells whose name contains TEXT.
+//! Everything is driven by the main thread; each foreign peer is a process of its own.
 
 mod late;
 mod matrix;
 mod old;
 mod ours;
 mod peers;
+mod security;
 mod wire;
 mod zeromq_rs;
 
@@ -53,8 +54,8 @@ fn main() -> ExitCode {
     let filter = arguments.get(1).cloned().unwrap_or_default();
     let mut run = Run { score: Score::new(), watchdog: Watchdog::start(CELL_LIMIT), filter };
     let all = what == "all";
-    if !["all", "matrix", "old", "wire"].contains(&what) {
-        println!("usage: oxmq-interop all | matrix [TEXT] | old [TEXT] | wire [TEXT]");
+    if !["all", "matrix", "security", "old", "wire"].contains(&what) {
+        println!("usage: oxmq-interop all | matrix | security | old | wire [TEXT]");
         return ExitCode::FAILURE;
     }
     if all || what == "wire" {
@@ -63,6 +64,9 @@ fn main() -> ExitCode {
     if all || what == "matrix" {
         matrix::run(&mut run);
         late::run(&mut run);
+    }
+    if all || what == "security" {
+        security::run(&mut run);
     }
     if all || what == "old" {
         old::run(&mut run);

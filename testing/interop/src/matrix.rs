@@ -31,8 +31,8 @@ pub(crate) enum Flow {
 /// Two socket types that talk to each other.
 #[derive(Debug)]
 pub(crate) struct Pair {
-    ours: &'static str,
-    theirs: &'static str,
+    pub(crate) ours: &'static str,
+    pub(crate) theirs: &'static str,
     flow: Flow,
     /// Asked of libzmq only.
     stock: bool,
@@ -117,9 +117,21 @@ pub(crate) fn run_peer(run: &mut Run, peer: &Peer) {
 }
 
 fn cell(peer: &Peer, pair: &Pair, transport: &str, role: &str) -> Result<String> {
+    cell_with(peer, pair, transport, role, |_, _| Ok(()))
+}
+
+/// A cell whose sockets are given more options before they are joined.
+pub(crate) fn cell_with(
+    peer: &Peer,
+    pair: &Pair,
+    transport: &str,
+    role: &str,
+    prepare: impl FnOnce(&mut Ours, &mut Child) -> Result<()>,
+) -> Result<String> {
     let mut theirs = peer.start()?;
     let mut ours = Ours::open(pair.ours)?;
     theirs.call(format_args!("open {}", pair.theirs))?;
+    prepare(&mut ours, &mut theirs)?;
     match pair.flow {
         Flow::OursPublishes => {
             theirs.call(format_args!("subscribe {}", hex(TOPIC)))?;

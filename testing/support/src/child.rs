@@ -3,6 +3,7 @@
 //! A thread reads its output, so that an answer that does not come ends in an error and not in a
 //! hang. The process dies with the value. With OXMQ_TRACE in the environment requests are shown.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{ChildStdin, Command, Stdio};
@@ -86,6 +87,23 @@ impl Child {
         }
     }
 
+    /// The next line of its output, whatever it says.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn line(&mut self) -> Result<String> {
+        self.answers.recv_timeout(ANSWER_LIMIT).map_err(|error| match error {
+            RecvTimeoutError::Timeout => format!("{} says nothing", self.name),
+            RecvTimeoutError::Disconnected => format!("{} has ended", self.name),
+        })
+    }
+
+    /// Ends the process with SIGKILL and returns the lines of its output that were not read.
+    pub fn end(&mut self) -> Vec<String> {
+        self.kill();
+        self.answers.iter().collect()
+    }
+
     /// Ends the process with SIGKILL and waits until it has gone.
     pub fn kill(&mut self) {
         // Neither can fail for a child that has not been waited for.
@@ -105,13 +123,25 @@ impl Drop for Child {
     }
 }
 
+/// Ports that Linux gives to no connection by itself, so that nobody gets one of them by chance
+/// between its choice and its use.
+const PORTS: std::ops::Range<u64> = 15_000..32_000;
+
 /// A tcp endpoint on loopback that was free a moment ago, for those who must connect before
 /// anybody binds.
 ///
 /// # Errors
-/// The system has no port left.
+/// No port is free.
 pub fn reserve_tcp() -> Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0").doing("reserving a port")?;
-    let address = listener.local_addr().doing("reserving a port")?;
-    Ok(format!("tcp://{address}"))
+    let mut why = String::new();
+    for _ in 0..100 {
+        let random = RandomState::new().build_hasher().finish();
+        let port = PORTS.start + random % (PORTS.end - PORTS.start);
+        let address = format!("127.0.0.1:{port}");
+        match TcpListener::bind(&address) {
+            Ok(_) => return Ok(format!("tcp://{address}")),
+            Err(error) => why = format!("reserving a port: {error}"),
+        }
+    }
+    Err(why)
 }

@@ -7,61 +7,99 @@ use std::process::Command;
 
 use oxmq_testing::{Doing, Result};
 
-use super::scenario::{Group, Metric};
+use super::plot::{PICTURES, Picture, draw};
+use super::record::Record;
+use super::scenario::{Group, Metric, Part, Side};
 use super::startup::Starts;
-use super::{Outcome, median, root};
+use super::{Outcome, median, outcomes, root};
+
+/// Where the pictures are, below the page's folder.
+const FOLDER: &str = "benchmarks";
 
 /// A ratio below this is listed as slower; what is above may be noise.
 const SLOWER: f64 = 0.97;
 
-/// All tables.
-pub(super) fn tables(outcomes: &[Outcome], starts: &Starts) -> String {
+/// What a part came to.
+pub(super) fn part(part: Part, record: &Record, scale: f64) -> String {
+    if part == Part::Startup {
+        return Starts::of(record).table();
+    }
+    tables(&outcomes(record, scale))
+}
+
+/// A table for each group that has something.
+fn tables(outcomes: &[Outcome]) -> String {
     let mut text = String::new();
     for group in Group::ALL {
         let rows: Vec<&Outcome> = outcomes.iter().filter(|o| o.scenario.group == group).collect();
-        if rows.is_empty() {
-            continue;
+        if !rows.is_empty() {
+            table(group, &rows, &mut text);
         }
-        let _ = write!(text, "## {}\n\n{}\n\n| scenario |", group.title(), group.about());
-        for metric in group.metrics() {
-            let _ = write!(text, " oxmq {0} | libzmq {0} | ratio |", metric.title);
-        }
-        let _ = write!(text, "\n|---|{}\n", "---:|---:|---:|".repeat(group.metrics().len()));
-        for row in rows {
-            text.push_str(&table_row(row));
-        }
-        text.push('\n');
     }
-    text + &starts.table()
+    text
 }
 
-fn table_row(outcome: &Outcome) -> String {
+fn table(group: Group, rows: &[&Outcome], text: &mut String) {
+    let _ = write!(text, "## {}\n\n{}\n\n", group.title(), group.about());
+    for picture in PICTURES.iter().filter(|picture| place_of(picture) == group) {
+        let _ = write!(text, "![{}]({FOLDER}/{}.svg)\n\n", picture.title, picture.file);
+    }
+    let (ours, other) = group.sides();
+    let ceiling = rows.iter().any(|row| !row.runs(Side::Ceiling).is_empty());
+    text.push_str("| scenario |");
+    let mut columns = 0;
+    for metric in group.metrics() {
+        let title = metric.title;
+        let _ = write!(text, " {ours} {title} | {other} {title} | ratio |");
+        columns += 3;
+        if ceiling {
+            let _ = write!(text, " ceiling |");
+            columns += 1;
+        }
+    }
+    let _ = write!(text, "\n|---|{}\n", "---:|".repeat(columns));
+    for row in rows {
+        text.push_str(&table_row(row, ceiling));
+    }
+    text.push('\n');
+}
+
+/// The table that a picture stands above.
+fn place_of(picture: &Picture) -> Group {
+    match picture.file {
+        "latency" => Group::RoundTrip,
+        "fanout" => Group::FanOut,
+        "peers" => Group::Peers,
+        "subscriptions" => Group::Subscriptions,
+        "connections" => Group::Connections,
+        _ => Group::Stream,
+    }
+}
+
+fn table_row(outcome: &Outcome, ceiling: bool) -> String {
     let failed = match outcome.failures() {
         0 => String::new(),
-        failures => {
-            let runs = outcome.oxmq.len() + outcome.libzmq.len();
-            format!(" (**{failures} of {runs} runs failed**)")
-        }
+        failures => format!(" (**{failures} of {} runs failed**)", outcome.count()),
     };
     let mut text = format!("| {}{failed} |", outcome.scenario.label);
-    for (place, metric) in outcome.scenario.group.metrics().iter().enumerate() {
-        let value = |runs| median(&Outcome::values(runs, metric.key));
+    let mut first = true;
+    for metric in outcome.scenario.group.metrics() {
+        let value = |side| show(outcome.median(side, metric.key), metric);
         let ratios = outcome.ratios(metric);
-        let ratio = match (median(&ratios), place) {
-            (None, _) => "-".to_owned(),
-            (Some(ratio), 0) => {
+        let ratio = match median(&ratios) {
+            None => "-".to_owned(),
+            Some(ratio) if first => {
                 let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
                 let most = ratios.iter().copied().fold(0.0, f64::max);
                 format!("**{ratio:.2}** ({least:.2} to {most:.2})")
             }
-            (Some(ratio), _) => format!("{ratio:.2}"),
+            Some(ratio) => format!("{ratio:.2}"),
         };
-        let _ = write!(
-            text,
-            " {} | {} | {ratio} |",
-            show(value(&outcome.oxmq), metric),
-            show(value(&outcome.libzmq), metric)
-        );
+        first &= ratios.is_empty();
+        let _ = write!(text, " {} | {} | {ratio} |", value(Side::Oxmq), value(Side::Other));
+        if ceiling {
+            let _ = write!(text, " {} |", value(Side::Ceiling));
+        }
     }
     text + "\n"
 }
@@ -71,7 +109,7 @@ fn show(value: Option<f64>, metric: &Metric) -> String {
     match value {
         None => "-".to_owned(),
         Some(0.0) => String::new(),
-        Some(value) if metric.key.ends_with("_bytes") => format!("{value:.0}"),
+        Some(value) if metric.key.contains("bytes") => format!("{value:.0}"),
         Some(value) if value >= 1e6 => format!("{:.2} M", value * 1e-6),
         Some(value) if value >= 1e4 => format!("{:.0} k", value * 1e-3),
         Some(value) if value >= 100.0 => format!("{value:.0}"),
@@ -81,14 +119,35 @@ fn show(value: Option<f64>, metric: &Metric) -> String {
     }
 }
 
-/// The whole page.
-pub(super) fn page(tables: &str, outcomes: &[Outcome], rounds: usize, load: f64) -> Result<String> {
+/// Writes the page and its pictures.
+pub(super) fn write(records: &[(Part, Record)]) -> Result<()> {
     let findings = root().join("testing/bench/findings.md");
     let findings = std::fs::read_to_string(&findings).doing(findings.display())?;
+    let all: Vec<Outcome> = records.iter().flat_map(|(_, record)| outcomes(record, 1.0)).collect();
+    let runs = records.iter().flat_map(|(_, record)| &record.runs);
+    let rounds = runs.map(|run| run.round + 1).max().unwrap_or(0);
+    let load = records.iter().map(|(_, record)| record.load).fold(0.0, f64::max);
+    let tables: String = records.iter().map(|(of, record)| part(*of, record, 1.0)).collect();
+    let text = page(&tables, &all, rounds, load, &findings);
+    let folder = root().join("doc");
+    let pictures = folder.join(FOLDER);
+    std::fs::create_dir_all(&pictures).doing(pictures.display())?;
+    for picture in PICTURES {
+        let path = pictures.join(format!("{}.svg", picture.file));
+        std::fs::write(&path, draw(picture, &all)?).doing(path.display())?;
+    }
+    let path = folder.join("benchmarks.md");
+    std::fs::write(&path, text).doing(path.display())?;
+    println!("written: {}", path.display());
+    Ok(())
+}
+
+fn page(tables: &str, outcomes: &[Outcome], rounds: usize, load: f64, findings: &str) -> String {
     let mut text = format!(
         "# Benchmarks\n\noxmq beside libzmq, doing the same work: the programs of \
          [testing/bench](../testing/bench), in Rust and in C. Every run checks each message. This \
-         page is written by\n\n```sh\ncargo run --release -p oxmq-bench -- pair {rounds}\n```\n\n\
+         page is written by\n\n```sh\ncargo run --release -p oxmq-bench -- pair {rounds}\ncargo \
+         run --release -p oxmq-bench -- page\n```\n\n\
          Each row is {rounds} runs of each library in turns, and shows medians; *ratio* is the \
          median of the ratios of runs side by side (least to most), and above 1 oxmq is better, \
          whatever is measured. oxmq runs with its own defaults: heartbeats and limits are on, \
@@ -97,14 +156,14 @@ pub(super) fn page(tables: &str, outcomes: &[Outcome], rounds: usize, load: f64)
     );
     text.push_str(&machine(outcomes, load));
     let _ = write!(text, "\n{tables}\n{}\n{findings}", slower(outcomes));
-    Ok(text)
+    text
 }
 
 /// What the run was made on and with.
 fn machine(outcomes: &[Outcome], load: f64) -> String {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let libraries = |runs: fn(&Outcome) -> &Vec<Option<super::Line>>| {
-        let line = outcomes.iter().flat_map(runs).flatten().next();
+    let library = |side| {
+        let line = outcomes.iter().flat_map(|outcome| outcome.runs(side)).flatten().next();
         line.and_then(|line| line.get("lib").cloned()).unwrap_or_default().replace('-', " ")
     };
     let kernel = file("/proc/sys/kernel/osrelease");
@@ -123,8 +182,8 @@ fn machine(outcomes: &[Outcome], load: f64) -> String {
         "| | |\n|---|---|\n| date | {} |\n| machine | {cores} processors ({cpu}), Linux \
          {kernel}{noise} |\n| versions | {}, {} |\n| compilers | {}; {} |\n",
         said("date", &["+%Y-%m-%d"]),
-        libraries(|outcome| &outcome.oxmq),
-        libraries(|outcome| &outcome.libzmq),
+        library(Side::Oxmq),
+        library(Side::Other),
         said("rustc", &["--version"]),
         said("cc", &["--version"]),
     )
@@ -135,8 +194,11 @@ fn slower(outcomes: &[Outcome]) -> String {
     let mut text = String::from("## Slower than libzmq\n\n");
     let before = text.len();
     for outcome in outcomes {
-        let metrics = outcome.scenario.group.metrics();
-        for metric in metrics {
+        // The other side is no libzmq there.
+        if outcome.scenario.group == Group::C {
+            continue;
+        }
+        for metric in outcome.scenario.group.metrics() {
             let Some(ratio) = median(&outcome.ratios(metric)) else { continue };
             if ratio < SLOWER {
                 let name = &outcome.scenario.name;

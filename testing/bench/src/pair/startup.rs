@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::record::{Record, Run};
+use super::scenario::Side;
 use super::{Programs, lines, median};
 
 /// What is compared, by transport, role of the device, and order.
@@ -11,8 +13,6 @@ use super::{Programs, lines, median};
 pub(super) struct Starts {
     /// The milliseconds of each round.
     times: BTreeMap<(String, String, String), Times>,
-    /// Runs that failed.
-    pub(super) failed: Vec<String>,
 }
 
 #[derive(Default)]
@@ -21,30 +21,47 @@ struct Times {
     libzmq_ms: Vec<f64>,
 }
 
-impl Starts {
-    /// One run of each, if the filter lets it.
-    pub(super) fn run(&mut self, programs: &Programs, round: usize, filter: &str) {
-        for transport in ["tcp", "ipc", "inproc"] {
-            let name = format!("startup/{transport}");
-            if !name.contains(filter) {
-                continue;
-            }
-            for oxmq in [true, false] {
-                let peer = if oxmq { "" } else { "--peer {libzmq}" };
-                let lines = lines(programs, &format!("{{oxmq}} startup -e {transport} {peer}"));
-                if lines.is_empty() {
-                    self.failed.push(name.clone());
-                }
-                for line in lines {
-                    let word = |key: &str| line.get(key).cloned().unwrap_or_default();
-                    let key = (transport.to_owned(), word("device"), word("order"));
-                    let times = self.times.entry(key).or_default();
-                    let times = if oxmq { &mut times.oxmq_ms } else { &mut times.libzmq_ms };
-                    times.extend(word("first_ms").parse::<f64>());
-                }
-            }
-            println!("round {} {name}", round + 1);
+/// One run of each, if the filter lets it.
+pub(super) fn run(programs: &Programs, round: usize, filter: &str, record: &mut Record) {
+    for transport in ["tcp", "ipc", "inproc"] {
+        let scenario = format!("startup/{transport}");
+        if !scenario.contains(filter) {
+            continue;
         }
+        for (side, peer) in [(Side::Oxmq, ""), (Side::Other, "--peer {libzmq}")] {
+            let lines = lines(programs, &format!("{{oxmq}} startup -e {transport} {peer}"));
+            let mut keep = |line| {
+                record.runs.push(Run { scenario: scenario.clone(), side, round, line });
+            };
+            if lines.is_empty() {
+                keep(None);
+            }
+            lines.into_iter().for_each(|line| keep(Some(line)));
+        }
+        println!("round {} {scenario}", round + 1);
+    }
+}
+
+impl Starts {
+    /// What a record has of it.
+    pub(super) fn of(record: &Record) -> Starts {
+        let mut starts = Starts::default();
+        for run in &record.runs {
+            let (Some(transport), Some(line)) =
+                (run.scenario.strip_prefix("startup/"), run.figures())
+            else {
+                continue;
+            };
+            let word = |key: &str| line.get(key).cloned().unwrap_or_default();
+            let key = (transport.to_owned(), word("device"), word("order"));
+            let times = starts.times.entry(key).or_default();
+            let times = match run.side {
+                Side::Oxmq => &mut times.oxmq_ms,
+                Side::Other | Side::Ceiling => &mut times.libzmq_ms,
+            };
+            times.extend(word("first_ms").parse::<f64>());
+        }
+        starts
     }
 
     /// The table; nothing if nothing was run.
