@@ -279,6 +279,33 @@ fn a_fan_out_encodes_once_and_spends_nothing_per_delivery() {
     }
 }
 
+#[test]
+fn subscriptions_in_a_row_are_written_together() {
+    const COUNT: u32 = 20_000;
+    let _alone = alone();
+    for transport in ["tcp://127.0.0.1:*", "ipc://*"] {
+        let context = Context::new(Profile::Libzmq);
+        let publisher = context.socket(SocketType::XPub).unwrap();
+        let endpoint = publisher.bind(transport).unwrap();
+        let subscriber = context.socket(SocketType::Sub).unwrap();
+        subscriber.connect(&endpoint).unwrap();
+        subscriber.wait_changed(Wait::Forever, |peers| peers.connected == 1).unwrap();
+        let before = Spent::now();
+        for topic in 0..COUNT {
+            subscriber.subscribe(&topic.to_be_bytes()).unwrap();
+        }
+        for topic in 0..COUNT {
+            let told = publisher.recv_part(Wait::Forever).unwrap();
+            assert_eq!(told[0], 1);
+            assert_eq!(told[1..], topic.to_be_bytes());
+        }
+        let spent = Spent::since(before);
+        println!("subscriptions {transport}: {spent:?} for {COUNT}");
+        assert!(spent.system_calls < u64::from(COUNT) / 20, "{transport}: {spent:?}");
+        assert!(spent.sleeps < u64::from(COUNT) / 20, "{transport}: {spent:?}");
+    }
+}
+
 /// Runs a future on this thread.
 fn block_on<F: Future>(future: F) -> F::Output {
     struct Parked(Thread);

@@ -51,7 +51,6 @@ impl Dish {
         for id in &self.pipes_open {
             pipes.membership(*id, command);
         }
-        pipes.flush_all();
     }
 }
 

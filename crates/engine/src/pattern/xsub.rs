@@ -78,7 +78,6 @@ impl XSub {
         for id in &self.pipes_open {
             pipes.subscription(*id, subscribe, topic);
         }
-        pipes.flush_all();
     }
 
     /// The publishers a message of the application's own goes to: those with room.

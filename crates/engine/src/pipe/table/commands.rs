@@ -24,7 +24,8 @@ impl Pipes {
         }
     }
 
-    /// Sends a subscription or cancellation in the form the peer understands.
+    /// Sends a subscription or cancellation in the form the peer understands: at once, or, of many
+    /// in a row, with others.
     pub(crate) fn subscription(&mut self, id: PipeId, subscribe: bool, topic: &[u8]) {
         let Some(pipe) = self.pipe(id) else { return };
         // RFC 37 §The Publish-Subscribe Pattern: to create a subscription, SHALL send a SUBSCRIBE
@@ -45,7 +46,7 @@ impl Pipes {
                     &mut frame,
                 );
                 net.out.push_command(frame);
-                self.mark_dirty(id);
+                self.committed(id);
             }
             // Who binds the name later is told everything then.
             Link::Inproc(link) if !link.knows_peer() => {}
@@ -58,7 +59,7 @@ impl Pipes {
         }
     }
 
-    /// Tells a peer that we join or leave a group.
+    /// Tells a peer that we join or leave a group: at once, or, of many in a row, with others.
     // RFC 37 §The Radio-Dish Pattern: JOIN and LEAVE commands. Inside the process they travel as
     // messages that are marked as commands.
     pub(crate) fn membership(&mut self, id: PipeId, command: &Command<'_>) {
@@ -69,7 +70,7 @@ impl Pipes {
             Link::Net(net) => {
                 if net.connection.is_some() {
                     net.out.push_command(frame);
-                    self.mark_dirty(id);
+                    self.committed(id);
                 }
             }
             Link::Inproc(link) if !link.knows_peer() => {}
