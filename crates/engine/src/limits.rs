@@ -66,7 +66,7 @@ pub(crate) const IDLE_FLUSH_TICKS: u32 = 4;
 pub(crate) const LEASE_TICK: Duration = Duration::from_millis(5);
 
 /// How long a thread looks again and again before it sleeps: about what waking a sleeper on another
-/// processor takes. Measured on two processors (doc/decisions/0044.md).
+/// processor takes. Measured on two processors (doc/decisions/0044-spinning-before-sleeping.md).
 pub(crate) const SPIN: Duration = Duration::from_micros(50);
 
 /// Most waits without a spin after spins in vain.

@@ -103,6 +103,14 @@ mod real {
         cell.store(value, Ordering::SeqCst);
     }
 
+    /// Keeps the processor idle for so many of its pauses.
+    #[inline]
+    pub(crate) fn put_off(pauses: u32) {
+        for _ in 0..pauses {
+            std::hint::spin_loop();
+        }
+    }
+
     /// Sleeps while the word has this value, until the timeout, a wake-up or a signal.
     ///
     /// With a timeout the system ends the sleep at a signal even if its handler was installed to
@@ -182,6 +190,8 @@ mod model {
         cell.store(value, Ordering::Release);
         fence();
     }
+
+    pub(crate) fn put_off(_: u32) {}
 
     pub(crate) fn sleep_while(_: &AtomicU32, _: u32, _: std::time::Duration) -> super::Slept {
         loom::thread::yield_now();

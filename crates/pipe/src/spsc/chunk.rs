@@ -11,19 +11,22 @@ pub(crate) const CHUNK_ITEMS: usize = if cfg!(loom) { 2 } else { 64 };
 
 const _: () = assert!(CHUNK_ITEMS.is_power_of_two());
 
+/// The slots come first, on a cache line's boundary: an item of 64 bytes is one line, which no
+/// neighbour shares.
+#[repr(C, align(64))]
 pub(crate) struct Chunk<T> {
+    slots: [UnsafeCell<MaybeUninit<T>>; CHUNK_ITEMS],
     /// Null until the producer appends a chunk. Read by the consumer only once an item beyond
     /// this chunk is published.
     next: UnsafeCell<*mut Chunk<T>>,
-    slots: [UnsafeCell<MaybeUninit<T>>; CHUNK_ITEMS],
 }
 
 impl<T> Chunk<T> {
     /// A chunk on the heap, unlinked and empty; to be freed with [`Chunk::free`].
     pub(crate) fn allocate() -> *mut Self {
         Box::into_raw(Box::new(Self {
-            next: UnsafeCell::new(ptr::null_mut()),
             slots: std::array::from_fn(|_| UnsafeCell::new(MaybeUninit::uninit())),
+            next: UnsafeCell::new(ptr::null_mut()),
         }))
     }
 

@@ -3,8 +3,16 @@
 
 use super::chunk::{CHUNK_ITEMS, Chunk};
 use super::{Shared, Stopped, chunk_after, spare_after};
-use crate::sync::{Arc, Ordering, fence, light_fence, recheck_removed, take};
+use crate::sync::{Arc, Ordering, fence, light_fence, put_off, recheck_removed, take};
 use std::{fmt, ptr};
+
+/// Items found at once that are batch enough.
+const BATCH_ITEMS: usize = 32;
+
+/// The shortest and the longest time that a look is put off, in pauses of the processor, which take
+/// 20 to 50 ns.
+const PAUSES_MIN: u32 = 4;
+const PAUSES_MAX: u32 = 64;
 
 /// The consuming end of a queue.
 ///
@@ -25,6 +33,10 @@ pub struct Receiver<T> {
     spare: usize,
     /// Whether we raised `receiver_asleep` and have not seen an item since.
     asleep: bool,
+    /// How long the next look at the published count is put off, in pauses of the processor.
+    pauses: u32,
+    /// The last look found something.
+    streams: bool,
 }
 
 // SAFETY: the raw pointer leads to a chunk that only this queue uses; the receiver moves items,
@@ -41,6 +53,8 @@ impl<T> Receiver<T> {
             consumed: 0,
             spare: 0,
             asleep: false,
+            pauses: 0,
+            streams: false,
         }
     }
 
@@ -143,12 +157,27 @@ impl<T> Receiver<T> {
     }
 
     /// Loads the published count; true if there is something to pop.
+    ///
+    /// A receiver on the heels of the sender would take each message by itself, and every look
+    /// moves the line that the sender is about to write from processor to processor. So while look
+    /// after look finds a little, the next is put off for a moment, until it finds a batch. A look
+    /// in vain ends that: who waits for a single message waits for nothing else.
     #[inline]
     fn look(&mut self) -> bool {
+        put_off(self.pauses);
         self.items = self.shared.by_sender.0.items.load(Ordering::Acquire);
-        if self.popped == self.items {
+        let found = self.items.wrapping_sub(self.popped);
+        if found == 0 {
+            self.pauses = 0;
+            self.streams = false;
             return false;
         }
+        if found >= BATCH_ITEMS {
+            self.pauses /= 2;
+        } else if self.streams {
+            self.pauses = (self.pauses * 2).clamp(PAUSES_MIN, PAUSES_MAX);
+        }
+        self.streams = true;
         if self.asleep {
             // We are awake without the sender's help; its next publish need not wake us.
             self.asleep = false;
@@ -213,5 +242,57 @@ impl<T> Drop for Receiver<T> {
 impl<T> fmt::Debug for Receiver<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver").field("len", &self.len()).finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::channel;
+    use super::*;
+
+    /// Publishes so many items and takes them all, beginning with a look.
+    fn batch(items: usize) -> impl FnMut() -> u32 {
+        let (mut tx, mut rx) = channel(0);
+        move || {
+            for item in 0..items {
+                tx.push(item);
+                let _ = tx.publish();
+            }
+            for item in 0..items {
+                assert_eq!(rx.pop(), Some(item));
+            }
+            rx.pauses
+        }
+    }
+
+    #[test]
+    fn small_batches_put_the_next_look_off_ever_longer() {
+        let mut small = batch(1);
+        let pauses: Vec<u32> = (0..8).map(|_| small()).collect();
+        assert_eq!(pauses, [0, 4, 8, 16, 32, PAUSES_MAX, PAUSES_MAX, PAUSES_MAX]);
+    }
+
+    #[test]
+    fn a_large_batch_brings_the_next_look_nearer() {
+        let (mut tx, mut rx) = channel(0);
+        rx.pauses = PAUSES_MAX;
+        for item in 0..BATCH_ITEMS {
+            tx.push(item);
+            let _ = tx.publish();
+        }
+        assert_eq!(rx.pop(), Some(0));
+        assert_eq!(rx.pauses, PAUSES_MAX / 2);
+    }
+
+    #[test]
+    fn turn_around_traffic_never_waits() {
+        let (mut tx, mut rx) = channel(0);
+        for item in 0..100 {
+            assert_eq!(rx.pop(), None);
+            tx.push(item);
+            let _ = tx.publish();
+            assert_eq!(rx.pop(), Some(item));
+            assert_eq!(rx.pauses, 0);
+        }
     }
 }
