@@ -181,14 +181,16 @@ impl SocketCore {
     /// Ends a send: one that was recorded waits here, without the lock, until it is safe.
     #[inline]
     pub(crate) fn await_safe(&self, sent: Result<()>) -> Result<()> {
+        // Not `sent => sent`: an error is large, and a result that is moved waits for its own store.
         match sent {
-            Err(Error::Unsynced(unsynced)) => self.wait_safe(&unsynced),
-            sent => sent,
+            Ok(()) => Ok(()),
+            Err(error) => self.await_unsynced(error),
         }
     }
 
     #[cold]
-    fn wait_safe(&self, unsynced: &Unsynced) -> Result<()> {
+    fn await_unsynced(&self, error: Error) -> Result<()> {
+        let Error::Unsynced(unsynced) = error else { return Err(error) };
         unsynced.wait()?;
         self.resume();
         Ok(())
