@@ -197,6 +197,15 @@ impl Pipe {
         matches!(&self.link, Link::Net(net) if net.session.is_some())
     }
 
+    /// The peer came to an endpoint that we have bound.
+    pub(crate) fn is_accepted(&self) -> bool {
+        match &self.link {
+            Link::Net(net) => net.session.is_none(),
+            Link::Inproc(link) => link.is_bound(),
+            Link::Udp(_) => false,
+        }
+    }
+
     /// Something can still be sent on it.
     #[inline]
     pub(crate) fn is_open(&self) -> bool {
