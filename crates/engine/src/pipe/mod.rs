@@ -98,6 +98,8 @@ pub(crate) struct NetLink {
     pub(crate) meta: MetaHandle,
     /// The connection, while there is one.
     pub(crate) connection: Option<Connection>,
+    /// Higher for one that began later: with its connect, or when its first connection came.
+    pub(crate) order: u64,
     /// The session that makes connections for this pipe; none for accepted ones.
     pub(crate) session: Option<SessionId>,
     /// In the table's list of pipes with bytes to flush.
@@ -129,8 +131,6 @@ pub(crate) struct Connection {
     pub(crate) heartbeat: Heartbeat,
     /// Where the connection came from, for monitors and peer lists.
     pub(crate) remote: String,
-    /// Higher for a connection that began later.
-    pub(crate) order: u64,
 }
 
 impl Connection {
