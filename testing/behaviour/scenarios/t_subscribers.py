@@ -52,6 +52,28 @@ def messages_among_subscriptions(z):
 
 
 @scenario()
+def subscriptions_tell_whose_they_are(z):
+    """What an XPUB receives of a peer has the properties of its connection."""
+    for transport in ("tcp", "inproc"):
+        ctx = z.context()
+        xpub, sub = ctx.socket("XPUB", XPUB_VERBOSER=1), ctx.socket("SUB")
+        sub.connect(xpub.bind_any(transport))
+        for what in ("SUBSCRIBE", "UNSUBSCRIBE"):
+            sub.set(what, b"a")
+            told = z.message()
+            told.recv(xpub)
+            z.say("told", told.data())
+            z.say("of", [told.gets(name) for name in ("Socket-Type", "Peer-Address", "User-Id")])
+        sub.set("SUBSCRIBE", b"b")
+        xpub.recv()
+        sub.close()
+        told = z.message()
+        told.recv(xpub)
+        z.say("gone", [told.data(), told.gets("Socket-Type")])
+        ctx.end()
+
+
+@scenario()
 def a_message_leaves_the_peer_of_manual_mode(z):
     """XPUB_MANUAL: what is set after a message is received is for who subscribed last."""
     for transport in ("tcp", "inproc"):

@@ -72,15 +72,23 @@ impl XPub {
         }
     }
 
-    fn tell(&mut self, subscribe: bool, topic: &[u8], pipe: Option<PipeId>) {
+    /// Tells the reader of a peer's subscription or its end, with what is known of the peer.
+    fn tell_of(&mut self, pipes: &mut Pipes, subscribe: bool, topic: &[u8], id: PipeId) {
+        if self.readable {
+            let mut msg = subscription(subscribe, topic);
+            pipes.mark_with_meta(id, &mut msg);
+            self.pending.push_back(Pending { msg, what: Told::Subscription(Some(id)) });
+        }
+    }
+
+    /// As `tell_of`, of a peer that is gone or is somebody else's.
+    fn tell(&mut self, subscribe: bool, topic: &[u8]) {
         // RFC 29 §The PUB Socket Type: SHALL NOT deliver these commands to its calling application.
         // RFC 29 §The XPUB Socket Type: SHALL deliver these commands to its calling application.
-        if !self.readable {
-            return;
+        if self.readable {
+            let msg = subscription(subscribe, topic);
+            self.pending.push_back(Pending { msg, what: Told::Subscription(None) });
         }
-        let mut body = Vec::with_capacity(topic.len() + 1);
-        oxmq_zmtp::subscription_message(subscribe, topic, &mut body);
-        self.pending.push_back(Pending { msg: Msg::from(body), what: Told::Subscription(pipe) });
     }
 
     fn subscribed(&mut self, pipes: &mut Pipes, id: PipeId, topic: &[u8]) {
@@ -101,19 +109,19 @@ impl XPub {
         // commands, so that multiple identical subscriptions result in a single command only.
         if pipes.options.xpub_manual {
             self.asked.add(topic, id.0);
-            self.tell(true, topic, Some(id));
+            self.tell_of(pipes, true, topic, id);
             return;
         }
         let added = self.matcher.add(topic, id.0);
         if added.first_for_topic || pipes.options.xpub_verbose || pipes.options.xpub_verboser {
-            self.tell(true, topic, Some(id));
+            self.tell_of(pipes, true, topic, id);
         }
     }
 
     fn cancelled(&mut self, pipes: &mut Pipes, id: PipeId, topic: &[u8]) {
         if pipes.options.xpub_manual {
             let _ = self.asked.remove(topic, id.0);
-            self.tell(false, topic, Some(id));
+            self.tell_of(pipes, false, topic, id);
             return;
         }
         // RFC 37 §The Publish-Subscribe Pattern would have a peer that subscribed twice to a topic
@@ -122,7 +130,7 @@ impl XPub {
         // in libzmq.
         let removed = self.matcher.remove(topic, id.0);
         if removed != Removed::StillSubscribed || pipes.options.xpub_verboser {
-            self.tell(false, topic, Some(id));
+            self.tell_of(pipes, false, topic, id);
         }
     }
 
@@ -199,7 +207,7 @@ impl XPub {
     /// Tells the reader of a subscription that somebody else keeps.
     pub(crate) fn announce(&mut self, subscribe: bool, topic: &[u8]) {
         if self.pending.len() < XPUB_PENDING_MAX {
-            self.tell(subscribe, topic, None);
+            self.tell(subscribe, topic);
         }
     }
 
@@ -309,7 +317,7 @@ impl XPub {
         // In manual mode, of what the peer asked for and not of what it was given.
         self.asked.remove_pipe(id.0, |topic, _| gone.push(topic.to_vec()));
         for topic in gone {
-            self.tell(false, &topic, None);
+            self.tell(false, &topic);
         }
         self.interrupt(pipes, id);
         for pending in &mut self.pending {
@@ -333,6 +341,13 @@ impl XPub {
             }
         }
     }
+}
+
+/// A subscription, or its end, as a message.
+fn subscription(subscribe: bool, topic: &[u8]) -> Msg {
+    let mut body = Vec::with_capacity(topic.len() + 1);
+    oxmq_zmtp::subscription_message(subscribe, topic, &mut body);
+    Msg::from(body)
 }
 
 impl Pattern for XPub {
