@@ -335,10 +335,11 @@ impl State {
     // established. RFC 28, 29 and 31 say the same of their types.
     fn seek_again(&mut self, id: PipeId, session: SessionId, unread: Unread) {
         self.post(IoCommand::ConnectionLost { session });
-        let immediate = self.pipes.options.immediate;
+        // With `immediate`, a pipe without a connection takes no messages. To STREAM each
+        // connection is a peer of its own.
+        let ends = self.pipes.options.immediate || self.pipes.socket_type == SocketType::Stream;
         let Some(pipe) = self.pipes.pipe(id) else { return };
-        if immediate && pipe.phase == Phase::Open {
-            // With `immediate`, a pipe without a connection takes no messages.
+        if ends && pipe.phase == Phase::Open {
             self.sessions.retain(|(s, _)| *s != session);
             self.end_pipe(id, unread);
             return;
@@ -353,7 +354,7 @@ impl State {
     pub(super) fn keeps_session(&self, id: PipeId) -> bool {
         let phase = self.pipes.peek(id).map(|pipe| pipe.phase);
         match phase {
-            Some(Phase::Open) => self.pipes.socket_type != SocketType::Stream,
+            Some(Phase::Open) => true,
             Some(Phase::Lingering { .. }) => {
                 !self.pipes.is_flushed(id) || self.pipes.unsent.is_some()
             }
