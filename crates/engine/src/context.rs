@@ -20,6 +20,7 @@ use crate::limits::DROP_LINGER_MAX;
 use crate::options::{ContextOptions, SocketOptions};
 use crate::pipe::PipeId;
 use crate::pipe::inproc::{self, InprocLink, PeerInfo};
+use crate::pipe::udp::Addresses;
 use crate::socket::command::Command;
 use crate::socket::{Socket, SocketCore};
 use crate::transport::Resolver;
@@ -254,6 +255,14 @@ impl ContextCore {
     /// only, and other peers of 3.0 know nothing of it.
     pub(crate) fn pings_every_peer(&self) -> bool {
         self.profile == Profile::Libzmq
+    }
+
+    /// How a DGRAM tells where a datagram came from.
+    pub(crate) fn datagram_addresses(&self) -> Addresses {
+        match self.profile {
+            Profile::Libzmq => Addresses::ZeroEnded,
+            Profile::Safe => Addresses::Text,
+        }
     }
 
     /// Whether RECONNECT_STOP_AFTER_DISCONNECT is about a disconnect that the program asks for, as

@@ -61,7 +61,8 @@ pub enum EventKind {
         /// The system's number.
         errno: i32,
     },
-    /// A listener, or a connection that never came about, was closed.
+    /// A listener, a connection that never came about, or the socket of a bind that failed, was
+    /// closed.
     Closed {
         /// Its descriptor.
         fd: i32,

@@ -126,6 +126,8 @@ fn a_bind_that_fails_is_told() {
         let second = context.socket(SocketType::Pull).unwrap();
         let monitor = second.monitor().unwrap();
         let error = second.bind(&endpoint).unwrap_err();
+        let in_vain = next(&monitor, "closed");
+        assert_eq!(in_vain.endpoint, endpoint);
         let failed = next(&monitor, "bind failed");
         assert_eq!(failed.kind, EventKind::BindFailed { errno: error.errno() });
         assert_eq!(failed.endpoint, endpoint);

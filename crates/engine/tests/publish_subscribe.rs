@@ -603,6 +603,7 @@ fn a_peers_cancel_ends_its_subscription_however_often_it_was_made() {
     send(&publisher, &["ABC", "once"]);
     assert_eq!(peer.read_message().unwrap(), [&b"ABC"[..], b"once"]);
     peer.command("CANCEL", b"never subscribed");
+    expect(&publisher, &[cancel("never subscribed")]);
     peer.command("CANCEL", b"A");
     expect(&publisher, &[cancel("A")]);
     send(&publisher, &["A", "lost"]);
@@ -612,4 +613,31 @@ fn a_peers_cancel_ends_its_subscription_however_often_it_was_made() {
     expect(&publisher, &[subscribe("")]);
     send(&publisher, &["", "all"]);
     assert_eq!(peer.read_message().unwrap(), [&b""[..], b"all"]);
+}
+
+// What is published while the peer of a connect is away went lost, as its subscriptions were
+// forgotten with its connection.
+#[test]
+fn a_publisher_that_connects_keeps_the_queue_of_a_peer_that_is_away() {
+    let _watchdog = watchdog();
+    let context = context();
+    let first = context.socket(SocketType::Sub).unwrap();
+    first.subscribe(b"A").unwrap();
+    let endpoint = first.bind("tcp://127.0.0.1:*").unwrap();
+    let publisher = context.socket(SocketType::Pub).unwrap();
+    let monitor = publisher.monitor().unwrap();
+    publisher.connect(&endpoint).unwrap();
+    wait_subscribers(&publisher, 1);
+    drop(first);
+    event(&monitor, |kind| matches!(kind, EventKind::Disconnected { .. }));
+    send(&publisher, &["A1"]);
+    send(&publisher, &["B2"]);
+    send(&publisher, &["A3"]);
+    let second = context.socket(SocketType::Sub).unwrap();
+    second.subscribe(b"A").unwrap();
+    second.bind(&endpoint).unwrap();
+    expect(&second, &["A1"]);
+    expect(&second, &["A3"]);
+    publisher.disconnect(&endpoint).unwrap();
+    wait_subscribers(&publisher, 0);
 }

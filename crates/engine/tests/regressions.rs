@@ -527,3 +527,41 @@ fn a_bind_says_nothing_to_a_pipe_that_took_a_gone_ones_number() {
     expect(&wanted, &["hello"]);
     expect_nothing(&late);
 }
+
+// Services that connect one after the other were asked in another order on a busy machine, where
+// their handshakes end in another one; programs that wait for each in turn hung.
+#[test]
+fn turns_follow_the_connects_and_not_the_ends_of_handshakes() {
+    let _watchdog = watchdog();
+    for (socket_type, peer_type) in [(SocketType::Push, "PULL"), (SocketType::Dealer, "DEALER")] {
+        let context = context();
+        let socket = context.socket(socket_type).unwrap();
+        let monitor = socket.monitor().unwrap();
+        let endpoint = socket.bind("tcp://127.0.0.1:*").unwrap();
+        let mut peers: Vec<TcpStream> = (0..4)
+            .map(|_| {
+                let peer = mute(&endpoint);
+                event(&monitor, |kind| matches!(kind, EventKind::Accepted { .. }));
+                peer
+            })
+            .collect();
+        for (connected, at) in [2, 0, 3, 1].into_iter().enumerate() {
+            peers[at].write_all(&hello(peer_type, b"")).unwrap();
+            wait_connected(&socket, connected + 1);
+        }
+        for turn in ["first", "second"] {
+            for number in 0..peers.len() {
+                send(&socket, &[format!("{turn} {number}")]);
+            }
+            for (number, peer) in peers.iter_mut().enumerate() {
+                let wanted = frame(0, format!("{turn} {number}").as_bytes());
+                let mut said = Vec::new();
+                while !said.ends_with(&wanted) {
+                    let mut octet = [0];
+                    peer.read_exact(&mut octet).unwrap();
+                    said.push(octet[0]);
+                }
+            }
+        }
+    }
+}

@@ -37,6 +37,8 @@ pub extern "C" fn zmq_strerror(errnum: c_int) -> *const c_char {
         ENOCOMPATPROTO => c"The protocol is not compatible with the socket type",
         ETERM => c"Context was terminated",
         EMTHREAD => c"No thread available",
+        // Bindings show it to their users, and libzmq has words of its own for it.
+        libc::EHOSTUNREACH => c"Host unreachable",
         // SAFETY: `strerror` takes any number.
         _ => return unsafe { libc::strerror(errnum) },
     };

@@ -187,3 +187,26 @@ def pollers(z):
     z.expect("destroy", z.call("zmq_poller_destroy", c.byref(poller)), 0)
     z.expect("null", poller.value, None)
     ctx.end()
+
+
+@scenario(draft=True)
+def dgram(z):
+    """The address of who sent a datagram is a string of C, with its zero; one without is taken."""
+    import socket as pysocket
+    ctx = z.context()
+    opened = ctx.socket("DGRAM")
+    z.expect("bind", z.call("zmq_bind", opened.pointer(), b"udp://127.0.0.1:*"), 0)
+    other = pysocket.socket(pysocket.AF_INET, pysocket.SOCK_DGRAM)
+    other.settimeout(8)
+    other.bind(("127.0.0.1", 0))
+    other.connect(("127.0.0.1", int(opened.endpoint().rsplit(":", 1)[1])))
+    name = b"127.0.0.1:%d" % other.getsockname()[1]
+    other.send(b"hello")
+    got = opened.quiet_recv()
+    z.expect("got", [got[0] == name + b"\0", got[1:]], [True, [b"hello"]])
+    for address in (got[0], name):
+        z.expect("sent", opened.quiet_send(address, b"world"), 5)
+        z.expect("back", other.recv(100), b"world")
+    z.expect("no body", opened.send(b"alone"), "EINVAL")
+    other.close()
+    ctx.end()

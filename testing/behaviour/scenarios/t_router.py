@@ -396,6 +396,22 @@ def hello_and_disconnect_messages(z):
 
 
 @scenario(draft=True)
+def disconnect_message_is_for_accepted_peers(z):
+    for one, two in (("ROUTER", "DEALER"), ("SERVER", "CLIENT"), ("PEER", "PEER")):
+        for transport in ("tcp", "inproc"):
+            ctx = z.context()
+            opened, peer = ctx.socket(one, DISCONNECT_MSG=b"D", RECONNECT_IVL=-1), ctx.socket(two)
+            opened.connect(peer.bind_any(transport))
+            if one == "ROUTER":
+                peer.send(b"x")
+                z.expect("joined", opened.quiet_recv()[1:], [b"x"])
+            z.settle(0.1)
+            peer.close()
+            z.expect("told nothing", opened.none(), "EAGAIN")
+            ctx.end()
+
+
+@scenario(draft=True)
 def hiccup_message(z):
     ctx = z.context()
     port = z.port()

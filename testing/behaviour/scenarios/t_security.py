@@ -92,6 +92,23 @@ def plain_denied(z):
 
 
 @scenario()
+def a_refusal_in_silence_is_told_once(z):
+    """After status 300 the server waits; that the connection ends then is no second failure."""
+    name = {"PLAIN_USERNAME": b"admin", "PLAIN_PASSWORD": b"pass"}
+    for server_ivl, client_ivl in ((200, 5000), (5000, 200)):
+        for server_options, client_options in (({}, {}), ({"PLAIN_SERVER": 1}, name)):
+            ctx = z.context()
+            Handler(z, ctx, deny(b"300"))
+            server = ctx.socket("PULL", ZAP_DOMAIN=b"d", HANDSHAKE_IVL=server_ivl, **server_options)
+            client = ctx.socket("PUSH", HANDSHAKE_IVL=client_ivl, RECONNECT_IVL=-1,
+                                **client_options)
+            monitor = server.monitor(ctx)
+            client.connect(server.bind_any("tcp"))
+            z.say("server", monitor.until("DISCONNECTED"))
+            end(ctx)
+
+
+@scenario()
 def mechanisms_that_do_not_match(z):
     name = {"PLAIN_USERNAME": b"admin", "PLAIN_PASSWORD": b"pass"}
     meet(z, {"PLAIN_SERVER": 1}, {})

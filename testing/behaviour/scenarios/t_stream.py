@@ -2,6 +2,7 @@
 import socket as pysocket
 
 from kit import scenario
+from t_wire import listener
 
 
 def bound(ctx, **options):
@@ -254,4 +255,32 @@ def ipv6(z):
     m.recv(stream)
     z.say("address", m.gets("Peer-Address"))
     peer.close()
+    ctx.end()
+
+
+@scenario()
+def a_connect_is_made_again(z):
+    """A STREAM that connects comes back when its peer has closed."""
+    ctx = z.context()
+    server, where = listener(z)
+    stream = ctx.socket("STREAM", RECONNECT_IVL=20)
+    monitor = stream.monitor(ctx, 0x7 | 0x200)
+    stream.connect(where)
+    seen = []
+    for body in (b"one", b"two"):
+        peer = server.accept()[0]
+        came = stream.quiet_recv()
+        seen.append(came[0])
+        z.say("came", came[1:])
+        peer.sendall(body)
+        z.say("got", stream.quiet_recv()[1:])
+        z.say("sent", stream.quiet_send(came[0], b"back"))
+        z.say("back", peer.recv(10))
+        peer.close()
+        z.say("went", stream.quiet_recv()[1:])
+    z.say("another peer", seen[0] != seen[1], ours=True,
+          why="each connection of ours is a peer of its own; libzmq's keeps its routing id")
+    z.say("events", [monitor.event()[0] for _ in range(6)])
+    stream.disconnect(where)
+    server.close()
     ctx.end()

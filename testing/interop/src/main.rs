@@ -12,6 +12,7 @@ mod ours;
 mod peers;
 mod security;
 mod wire;
+mod zap;
 mod zeromq_rs;
 
 use std::process::ExitCode;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
     }
     if all || what == "security" {
         security::run(&mut run);
+        zap::run(&mut run);
     }
     if all || what == "old" {
         old::run(&mut run);

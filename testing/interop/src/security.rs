@@ -1,6 +1,6 @@
-//! CURVE and PLAIN with libzmq, either side as the server, with the ZAP handler or the list that
-//! the server has: the cells of the matrix, heartbeats, a server that comes back, and clients that
-//! are not let in. Run by the main thread.
+//! CURVE and PLAIN with libzmq, either side as the server, with the list that we have or the ZAP
+//! handler that they have (ours is in `zap.rs`): the cells of the matrix, heartbeats, a server that
+//! comes back, and clients that are not let in. Run by the main thread.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::ours::Ours;
 use crate::peers::{PEERS, Peer};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mechanism {
+pub(crate) enum Mechanism {
     Curve,
     Plain,
 }
 
 /// Who is the server of the mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Server {
+pub(crate) enum Server {
     Ours,
     Theirs,
 }
@@ -29,10 +29,10 @@ enum Server {
 /// arrives, and the REQ ends the connection when it reads the reply.
 const REQ_AS_SERVER: &str = "libzmq's REQ takes no reply while it is the server of a mechanism";
 
-const USER: &str = "ada";
-const PASSWORD: &str = "lovelace";
+pub(crate) const USER: &str = "ada";
+pub(crate) const PASSWORD: &str = "lovelace";
 
-fn keys(number: u8) -> CurveKeyPair {
+pub(crate) fn keys(number: u8) -> CurveKeyPair {
     CurveKeyPair::from_secret(CurveSecretKey::from_bytes([number; 32]))
 }
 
@@ -90,6 +90,17 @@ fn secure(
 ) -> Result<()> {
     let client = if expected { keys(2) } else { keys(3) };
     let password = if expected { PASSWORD } else { "guess" };
+    theirs_secure(theirs, mechanism, server, &client, password)?;
+    ours_secure(ours, mechanism, server, &client, password)
+}
+
+pub(crate) fn theirs_secure(
+    theirs: &mut Child,
+    mechanism: Mechanism,
+    server: Server,
+    client: &CurveKeyPair,
+    password: &str,
+) -> Result<()> {
     match (mechanism, server) {
         (Mechanism::Curve, Server::Ours) => {
             let (secret, public) = (hex(client.secret.as_bytes()), hex(client.public.as_bytes()));
@@ -107,7 +118,7 @@ fn secure(
             theirs.call(format_args!("secure plain-server {USER} {PASSWORD}"))?;
         }
     }
-    ours_secure(ours, mechanism, server, &client, password)
+    Ok(())
 }
 
 fn ours_secure(
@@ -148,7 +159,7 @@ fn ours_secure(
 }
 
 /// A message each way between two DEALERs.
-fn exchange(ours: &mut Ours, theirs: &mut Child, seed: u32) -> Result<()> {
+pub(crate) fn exchange(ours: &mut Ours, theirs: &mut Child, seed: u32) -> Result<()> {
     let (there, back) = (Spec::of(seed, &[100, 0, 70_000]), Spec::of(seed + 1, &[5]));
     ours.send(&there)?;
     theirs.call(format_args!("recv {there}"))?;

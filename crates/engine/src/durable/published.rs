@@ -461,7 +461,7 @@ impl Pattern for Publisher {
     fn disconnected(&mut self, pipes: &mut Pipes, id: PipeId) {
         pipes.clear_unsent(id);
         if self.newcomers.is_unnamed(id) {
-            self.plain.disconnected(pipes, id);
+            self.plain.forget(pipes, id);
         }
         self.leave(id);
     }

@@ -114,6 +114,8 @@ pub(crate) struct Greeter {
     /// What was found out about the peer, and the question whose answer is still to come.
     verdict: Option<ZapVerdict>,
     inquiry: Option<Inquiry>,
+    /// Set once it was refused without being told.
+    silenced: bool,
 }
 
 impl Greeter {
@@ -146,11 +148,17 @@ impl Greeter {
             received: 0,
             verdict: None,
             inquiry: None,
+            silenced: false,
         })
     }
 
     pub(crate) fn stream(&self) -> &Stream {
         &self.stream
+    }
+
+    /// The peer was refused and not told; the monitor has heard of it.
+    pub(crate) fn is_silenced(&self) -> bool {
+        self.silenced
     }
 
     pub(crate) fn into_stream(self) -> Stream {
@@ -219,6 +227,7 @@ impl Greeter {
             Ok(Progress::NeedMore { .. }) => Ok(None),
             Ok(Progress::Authenticate { request, .. }) => Ok(Some(Outcome::Ask(request))),
             Ok(Progress::Silent { status }) => {
+                self.silenced = true;
                 Ok(Some(Outcome::Silenced { status: status.code() }))
             }
             Ok(Progress::Done { consumed, mut established }) => {

@@ -164,7 +164,9 @@ impl Loop {
             let remote = accepted.greeter.stream().remote_endpoint();
             let reason = "the handshake took too long".to_owned();
             let state = accepted.socket.lock();
-            state.report(kind, &accepted.endpoint, &remote);
+            if !accepted.greeter.is_silenced() {
+                state.report(kind, &accepted.endpoint, &remote);
+            }
             state.report(EventKind::Disconnected { fd, reason }, &accepted.endpoint, &remote);
         }
     }
@@ -222,7 +224,7 @@ impl Loop {
 
     fn accepted_failed(&mut self, token: u64, failure: &Failure) {
         let Some(accepted) = self.take_accepted(token) else { return };
-        report_failure(&accepted.socket, &accepted.endpoint, accepted.greeter.stream(), failure);
+        report_failure(&accepted.socket, &accepted.endpoint, &accepted.greeter, failure);
     }
 
     fn take_accepted(&mut self, token: u64) -> Option<Box<Accepted>> {
@@ -276,11 +278,11 @@ impl Loop {
 pub(super) fn report_failure(
     socket: &SocketCore,
     endpoint: &str,
-    stream: &Stream,
+    greeter: &Greeter,
     failure: &Failure,
 ) {
-    let fd = stream.as_fd().as_raw_fd();
-    let remote = stream.remote_endpoint();
+    let fd = greeter.as_fd().as_raw_fd();
+    let remote = greeter.stream().remote_endpoint();
     let kind = match failure {
         // The peer has closed the connection: libzmq calls it so.
         Failure::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -323,6 +325,11 @@ pub(super) fn report_failure(
         Failure::Handshake(error) => error.to_string(),
     };
     let state = socket.lock();
-    state.report(kind, endpoint, &remote);
+    // As in libzmq, the end of a connection that was refused in silence is no second failure.
+    let is_told =
+        matches!(kind, EventKind::HandshakeFailedNoDetail { .. }) && greeter.is_silenced();
+    if !is_told {
+        state.report(kind, endpoint, &remote);
+    }
     state.report(EventKind::Disconnected { fd, reason }, endpoint, &remote);
 }

@@ -265,7 +265,7 @@ impl Loop {
         else {
             return;
         };
-        report_failure(&socket, &name, greeter.stream(), failure);
+        report_failure(&socket, &name, &greeter, failure);
         // RFC 37 §Error Handling would not have us come back after any ERROR. We do, because the
         // peer may be set up anew meanwhile, and the option is there for those who want to stop;
         // but credentials that were refused for good stay so.
@@ -359,7 +359,7 @@ impl Loop {
             Stage::Greeting { greeter } => {
                 let (name, socket) = (session.name.clone(), session.socket.clone());
                 let failure = Failure::Io(io::Error::from_raw_os_error(libc::ETIMEDOUT));
-                report_failure(&socket, &name, greeter.stream(), &failure);
+                report_failure(&socket, &name, &greeter, &failure);
                 drop(greeter);
                 session.is_last |= session.options.reconnect_stop.handshake_failed;
                 self.retry(token);

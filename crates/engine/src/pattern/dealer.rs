@@ -25,7 +25,7 @@ pub(crate) struct Dealer {
 
 impl Pattern for Dealer {
     fn attached(&mut self, pipes: &mut Pipes, id: PipeId) {
-        self.balancer.activate(pipes, id);
+        self.balancer.attach(pipes, id);
         self.queue.activate(pipes, id);
     }
 

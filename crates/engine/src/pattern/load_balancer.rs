@@ -20,6 +20,28 @@ pub(crate) struct LoadBalancer {
 }
 
 impl LoadBalancer {
+    /// A pipe is new. Handshakes that began one after the other may end in any order; the turns of
+    /// their pipes follow the beginnings, as programs that count on the order expect.
+    pub(crate) fn attach(&mut self, pipes: &mut Pipes, id: PipeId) {
+        let Some(order) = pipes.order(id) else { return self.activate(pipes, id) };
+        // From the end, where a new pipe belongs as a rule.
+        let is_earlier = |other: &PipeId| pipes.order(*other).is_none_or(|other| other < order);
+        let at = self.active.iter().rposition(is_earlier).map_or(0, |last| last + 1);
+        if at == self.active.len() {
+            return self.activate(pipes, id);
+        }
+        if let Some(pipe) = pipes.pipe(id)
+            && !pipe.out_active
+        {
+            pipe.out_active = true;
+            self.active.insert(at, id);
+            // Whose turn has passed, or is now, keeps its turn.
+            if at < self.next || (at == self.next && self.mid_message) {
+                self.next += 1;
+            }
+        }
+    }
+
     /// A pipe may have room.
     pub(crate) fn activate(&mut self, pipes: &mut Pipes, id: PipeId) {
         if let Some(pipe) = pipes.pipe(id)

@@ -20,7 +20,7 @@ pub(crate) struct Push {
 
 impl Pattern for Push {
     fn attached(&mut self, pipes: &mut Pipes, id: PipeId) {
-        self.balancer.activate(pipes, id);
+        self.balancer.attach(pipes, id);
     }
 
     fn gone(&mut self, pipes: &mut Pipes, id: PipeId) {

@@ -12,9 +12,9 @@ use super::single::check_single;
 use super::{Pattern, WakeSenders};
 use crate::error::{Error, Result};
 use crate::limits::{BY_REFERENCE_BYTES, GROUPS_PER_PEER_MAX};
-use crate::pipe::PipeId;
 use crate::pipe::inbound::ReadError;
 use crate::pipe::table::{Loss, Pipes};
+use crate::pipe::{Pipe, PipeId};
 
 /// What one peer has joined.
 #[derive(Default)]
@@ -72,6 +72,7 @@ impl Radio {
         if peer.groups.len() >= groups_max
             || pipes.options.subscription_bytes_max.is_some_and(|max| bytes > max)
         {
+            self.forget(id);
             pipes.lost.push((id, Loss::Refused("more groups than one peer may join")));
             return;
         }
@@ -94,6 +95,14 @@ impl Radio {
             self.peers.remove(&id);
         }
         self.strike_off(id, group);
+    }
+
+    /// Takes a peer that is gone out of its groups.
+    fn forget(&mut self, id: PipeId) {
+        let Some(peer) = self.peers.remove(&id) else { return };
+        for group in peer.groups {
+            self.strike_off(id, &group);
+        }
     }
 
     fn strike_off(&mut self, id: PipeId, group: &[u8]) {
@@ -169,22 +178,22 @@ impl Pattern for Radio {
         }
     }
 
-    fn disconnected(&mut self, _pipes: &mut Pipes, id: PipeId) {
-        // The peer joins anew when it is back.
-        let Some(peer) = self.peers.remove(&id) else { return };
-        for group in peer.groups {
-            self.strike_off(id, &group);
+    fn disconnected(&mut self, pipes: &mut Pipes, id: PipeId) {
+        // The queue of a dish that we connect to outlives the connection, and meanwhile takes what
+        // the dish has joined, as in libzmq.
+        if !pipes.peek(id).is_some_and(Pipe::is_session) {
+            self.forget(id);
         }
     }
 
-    fn gone(&mut self, pipes: &mut Pipes, id: PipeId) {
+    fn gone(&mut self, _pipes: &mut Pipes, id: PipeId) {
         // RFC 48 §The RADIO Socket Type: if this socket disconnects, SHALL destroy its queue and
         // SHALL discard any messages it contains.
-        self.disconnected(pipes, id);
+        self.forget(id);
     }
 
-    fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
-        self.disconnected(pipes, id);
+    fn removed(&mut self, _pipes: &mut Pipes, id: PipeId) {
+        self.forget(id);
         self.datagrams.retain(|pipe| *pipe != id);
         self.refusals.removed(id);
     }

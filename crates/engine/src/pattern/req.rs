@@ -118,7 +118,7 @@ impl Req {
 
 impl Pattern for Req {
     fn attached(&mut self, pipes: &mut Pipes, id: PipeId) {
-        self.balancer.activate(pipes, id);
+        self.balancer.attach(pipes, id);
         self.queue.activate(pipes, id);
     }
 

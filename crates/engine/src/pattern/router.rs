@@ -218,10 +218,11 @@ impl Pattern for Router {
         if self.peers.get(&pipe.routing_id) != Some(&id) {
             return;
         }
+        let was_accepted = pipe.is_accepted();
         if pipes.options.router_notify.disconnect || pipes.options.router_raw {
             self.note(pipes, id, NotificationBody::Disconnected);
         }
-        if !pipes.options.disconnect_msg.is_empty() {
+        if was_accepted && !pipes.options.disconnect_msg.is_empty() {
             self.note(pipes, id, NotificationBody::DisconnectMsg);
         }
     }

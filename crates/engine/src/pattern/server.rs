@@ -110,7 +110,8 @@ impl Pattern for Server {
     }
 
     fn disconnected(&mut self, pipes: &mut Pipes, id: PipeId) {
-        if !pipes.options.disconnect_msg.is_empty() {
+        let was_accepted = pipes.peek(id).is_some_and(Pipe::is_accepted);
+        if was_accepted && !pipes.options.disconnect_msg.is_empty() {
             self.note(pipes, id, false);
         }
         let returns = pipes.peek(id).is_some_and(Pipe::is_session);

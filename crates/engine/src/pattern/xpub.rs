@@ -7,20 +7,28 @@ use oxmq_message::Msg;
 use oxmq_zmtp::{Command, FRAME_HEADER_MAX, Framing, parse_subscription_message};
 
 use super::refusals::Refusals;
-use super::{Pattern, WakeSenders, hello};
+use super::{Pattern, WakeSenders};
 use crate::error::{Error, Result};
 use crate::limits::{BY_REFERENCE_BYTES, XPUB_PENDING_MAX};
-use crate::pipe::PipeId;
 use crate::pipe::inbound::ReadError;
 use crate::pipe::outbound::Wire;
 use crate::pipe::table::{Loss, Pipes};
+use crate::pipe::{Pipe, PipeId};
 use crate::subscriptions::{Matcher, Removed};
 
 /// Something an XPUB's reader will be told.
 struct Pending {
     msg: Msg,
-    /// Whose subscription it is, for manual mode.
-    pipe: Option<PipeId>,
+    what: Told,
+}
+
+/// What manual mode needs to know of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// A subscription or its end; of a peer, unless that is gone.
+    Subscription(Option<PipeId>),
+    /// A message of a peer, which leaves in force whose subscription was received last.
+    Message,
 }
 
 /// See the file's first paragraph.
@@ -64,15 +72,23 @@ impl XPub {
         }
     }
 
-    fn tell(&mut self, subscribe: bool, topic: &[u8], pipe: Option<PipeId>) {
+    /// Tells the reader of a peer's subscription or its end, with what is known of the peer.
+    fn tell_of(&mut self, pipes: &mut Pipes, subscribe: bool, topic: &[u8], id: PipeId) {
+        if self.readable {
+            let mut msg = subscription(subscribe, topic);
+            pipes.mark_with_meta(id, &mut msg);
+            self.pending.push_back(Pending { msg, what: Told::Subscription(Some(id)) });
+        }
+    }
+
+    /// As `tell_of`, of a peer that is gone or is somebody else's.
+    fn tell(&mut self, subscribe: bool, topic: &[u8]) {
         // RFC 29 §The PUB Socket Type: SHALL NOT deliver these commands to its calling application.
         // RFC 29 §The XPUB Socket Type: SHALL deliver these commands to its calling application.
-        if !self.readable {
-            return;
+        if self.readable {
+            let msg = subscription(subscribe, topic);
+            self.pending.push_back(Pending { msg, what: Told::Subscription(None) });
         }
-        let mut body = Vec::with_capacity(topic.len() + 1);
-        oxmq_zmtp::subscription_message(subscribe, topic, &mut body);
-        self.pending.push_back(Pending { msg: Msg::from(body), pipe });
     }
 
     fn subscribed(&mut self, pipes: &mut Pipes, id: PipeId, topic: &[u8]) {
@@ -83,6 +99,7 @@ impl XPub {
         let too_much = options.subscriptions_max.is_some_and(|max| topics > max)
             || options.subscription_bytes_max.is_some_and(|max| bytes > max);
         if too_much && !asked.is_subscribed(topic, id.0) {
+            self.forget(pipes, id);
             pipes.lost.push((id, Loss::Refused("more subscriptions than one peer may have")));
             return;
         }
@@ -92,27 +109,28 @@ impl XPub {
         // commands, so that multiple identical subscriptions result in a single command only.
         if pipes.options.xpub_manual {
             self.asked.add(topic, id.0);
-            self.tell(true, topic, Some(id));
+            self.tell_of(pipes, true, topic, id);
             return;
         }
         let added = self.matcher.add(topic, id.0);
         if added.first_for_topic || pipes.options.xpub_verbose || pipes.options.xpub_verboser {
-            self.tell(true, topic, Some(id));
+            self.tell_of(pipes, true, topic, id);
         }
     }
 
     fn cancelled(&mut self, pipes: &mut Pipes, id: PipeId, topic: &[u8]) {
         if pipes.options.xpub_manual {
             let _ = self.asked.remove(topic, id.0);
-            self.tell(false, topic, Some(id));
+            self.tell_of(pipes, false, topic, id);
             return;
         }
         // RFC 37 §The Publish-Subscribe Pattern would have a peer that subscribed twice to a topic
         // cancel twice. One cancel is enough here, as in libzmq; subscribers of ours send only
-        // their last cancel.
+        // their last cancel. A peer that cancels what it did not subscribe to is heard as well, as
+        // in libzmq.
         let removed = self.matcher.remove(topic, id.0);
-        if removed == Removed::Last || pipes.options.xpub_verboser {
-            self.tell(false, topic, Some(id));
+        if removed != Removed::StillSubscribed || pipes.options.xpub_verboser {
+            self.tell_of(pipes, false, topic, id);
         }
     }
 
@@ -156,7 +174,9 @@ impl XPub {
         match parse_subscription_message(&msg).filter(|_| may_subscribe) {
             Some((true, topic)) => self.subscribed(pipes, id, topic),
             Some((false, topic)) => self.cancelled(pipes, id, topic),
-            None if self.readable => self.pending.push_back(Pending { msg, pipe: None }),
+            None if self.readable => {
+                self.pending.push_back(Pending { msg, what: Told::Message });
+            }
             None => {}
         }
     }
@@ -187,7 +207,7 @@ impl XPub {
     /// Tells the reader of a subscription that somebody else keeps.
     pub(crate) fn announce(&mut self, subscribe: bool, topic: &[u8]) {
         if self.pending.len() < XPUB_PENDING_MAX {
-            self.tell(subscribe, topic, None);
+            self.tell(subscribe, topic);
         }
     }
 
@@ -270,6 +290,46 @@ impl XPub {
         }
     }
 
+    /// Ends what a peer was in the middle of.
+    fn interrupt(&mut self, pipes: &mut Pipes, id: PipeId) {
+        if self.targets.contains(&id) {
+            // The rest of the message being sent does not go to this peer, so nor does its start.
+            self.targets.retain(|target| *target != id);
+            if self.mid_message {
+                pipes.rollback(id);
+            }
+        }
+        self.mid_receive.retain(|p| *p != id);
+    }
+
+    /// Takes back what a peer that is gone has subscribed to.
+    // RFC 29 §The XPUB Socket Type: SHALL, if the subscriber peer disconnects prematurely, generate
+    // a suitable unsubscribe request for the calling application.
+    pub(crate) fn forget(&mut self, pipes: &mut Pipes, id: PipeId) {
+        let verboser = pipes.options.xpub_verboser;
+        let manual = pipes.options.xpub_manual;
+        let mut gone = Vec::new();
+        self.matcher.remove_pipe(id.0, |topic, last| {
+            if (last || verboser) && !manual {
+                gone.push(topic.to_vec());
+            }
+        });
+        // In manual mode, of what the peer asked for and not of what it was given.
+        self.asked.remove_pipe(id.0, |topic, _| gone.push(topic.to_vec()));
+        for topic in gone {
+            self.tell(false, &topic);
+        }
+        self.interrupt(pipes, id);
+        for pending in &mut self.pending {
+            if pending.what == Told::Subscription(Some(id)) {
+                pending.what = Told::Subscription(None);
+            }
+        }
+        if self.last_pipe == Some(id) {
+            self.last_pipe = None;
+        }
+    }
+
     /// Reads the pipes that had to wait for the reader.
     fn resume(&mut self, pipes: &mut Pipes) {
         if self.pending.len() >= XPUB_PENDING_MAX / 2 {
@@ -281,6 +341,13 @@ impl XPub {
             }
         }
     }
+}
+
+/// A subscription, or its end, as a message.
+fn subscription(subscribe: bool, topic: &[u8]) -> Msg {
+    let mut body = Vec::with_capacity(topic.len() + 1);
+    oxmq_zmtp::subscription_message(subscribe, topic, &mut body);
+    Msg::from(body)
 }
 
 impl Pattern for XPub {
@@ -300,42 +367,16 @@ impl Pattern for XPub {
                 pipes.push(id, welcome, false);
             }
         }
-        hello(pipes, id);
         Ok(())
     }
 
     fn disconnected(&mut self, pipes: &mut Pipes, id: PipeId) {
-        // The peer subscribes anew when it is back.
-        // RFC 29 §The XPUB Socket Type: SHALL, if the subscriber peer disconnects prematurely,
-        // generate a suitable unsubscribe request for the calling application.
-        let verboser = pipes.options.xpub_verboser;
-        let manual = pipes.options.xpub_manual;
-        let mut gone = Vec::new();
-        self.matcher.remove_pipe(id.0, |topic, last| {
-            if (last || verboser) && !manual {
-                gone.push(topic.to_vec());
-            }
-        });
-        // In manual mode, of what the peer asked for and not of what it was given.
-        self.asked.remove_pipe(id.0, |topic, _| gone.push(topic.to_vec()));
-        for topic in gone {
-            self.tell(false, &topic, None);
-        }
-        if self.targets.contains(&id) {
-            // The rest of the message being sent does not go to this peer, so nor does its start.
-            self.targets.retain(|target| *target != id);
-            if self.mid_message {
-                pipes.rollback(id);
-            }
-        }
-        self.mid_receive.retain(|p| *p != id);
-        for pending in &mut self.pending {
-            if pending.pipe == Some(id) {
-                pending.pipe = None;
-            }
-        }
-        if self.last_pipe == Some(id) {
-            self.last_pipe = None;
+        // The queue of a subscriber that we connect to outlives the connection, and meanwhile takes
+        // what was subscribed to, as in libzmq.
+        if pipes.peek(id).is_some_and(Pipe::is_session) {
+            self.interrupt(pipes, id);
+        } else {
+            self.forget(pipes, id);
         }
     }
 
@@ -345,11 +386,11 @@ impl Pattern for XPub {
         // RFC 29 §The XPUB Socket Type: the same. We discard what was to be sent; what was received
         // is told, as in libzmq.
         self.take_in(pipes, id);
-        self.disconnected(pipes, id);
+        self.forget(pipes, id);
     }
 
     fn removed(&mut self, pipes: &mut Pipes, id: PipeId) {
-        self.disconnected(pipes, id);
+        self.forget(pipes, id);
         self.refusals.removed(id);
         self.unread.retain(|p| *p != id);
     }
@@ -380,8 +421,10 @@ impl Pattern for XPub {
             self.resume(pipes);
             return Err(Error::WouldBlock);
         };
-        if pipes.options.xpub_manual {
-            self.last_pipe = pending.pipe;
+        if let Told::Subscription(pipe) = pending.what
+            && pipes.options.xpub_manual
+        {
+            self.last_pipe = pipe;
         }
         self.resume(pipes);
         Ok(pending.msg)

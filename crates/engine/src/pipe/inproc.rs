@@ -15,6 +15,10 @@ use super::PipeId;
 use crate::socket::SocketCore;
 use crate::socket::command::Command;
 
+/// The sides of a pipe.
+const CONNECTING: usize = 0;
+const BOUND: usize = 1;
+
 /// What the two ends know of each other.
 #[derive(Default)]
 pub(crate) struct Rendezvous {
@@ -76,7 +80,7 @@ pub(crate) fn pair(connecting: &PeerInfo, bound: Option<&PeerInfo>) -> (InprocLi
             tx: tx_there,
             rx: rx_back,
             rendezvous: rendezvous.clone(),
-            side: 0,
+            side: CONNECTING,
             conflate: connecting.conflate,
             peer_rcv_hwm: bound.map(|b| b.rcv_hwm),
         },
@@ -84,7 +88,7 @@ pub(crate) fn pair(connecting: &PeerInfo, bound: Option<&PeerInfo>) -> (InprocLi
             tx: tx_back,
             rx: rx_there,
             rendezvous,
-            side: 1,
+            side: BOUND,
             conflate: connecting.conflate,
             peer_rcv_hwm: Some(connecting.rcv_hwm),
         },
@@ -92,6 +96,11 @@ pub(crate) fn pair(connecting: &PeerInfo, bound: Option<&PeerInfo>) -> (InprocLi
 }
 
 impl InprocLink {
+    /// This end's socket is the one that has bound the name.
+    pub(crate) fn is_bound(&self) -> bool {
+        self.side == BOUND
+    }
+
     /// Tells the other end who holds this one. The other end may have gone before it could know
     /// whom to tell: ask `peer_is_gone` afterwards.
     pub(crate) fn settle_in(&self, socket: &Weak<SocketCore>, pipe: PipeId) {

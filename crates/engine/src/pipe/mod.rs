@@ -98,6 +98,8 @@ pub(crate) struct NetLink {
     pub(crate) meta: MetaHandle,
     /// The connection, while there is one.
     pub(crate) connection: Option<Connection>,
+    /// Higher for one that began later: with its connect, or when its first connection came.
+    pub(crate) order: u64,
     /// The session that makes connections for this pipe; none for accepted ones.
     pub(crate) session: Option<SessionId>,
     /// In the table's list of pipes with bytes to flush.
@@ -129,8 +131,6 @@ pub(crate) struct Connection {
     pub(crate) heartbeat: Heartbeat,
     /// Where the connection came from, for monitors and peer lists.
     pub(crate) remote: String,
-    /// Higher for a connection that began later.
-    pub(crate) order: u64,
 }
 
 impl Connection {
@@ -195,6 +195,15 @@ impl Pipe {
     /// A connection that is lost is sought again.
     pub(crate) fn is_session(&self) -> bool {
         matches!(&self.link, Link::Net(net) if net.session.is_some())
+    }
+
+    /// The peer came to an endpoint that we have bound.
+    pub(crate) fn is_accepted(&self) -> bool {
+        match &self.link {
+            Link::Net(net) => net.session.is_none(),
+            Link::Inproc(link) => link.is_bound(),
+            Link::Udp(_) => false,
+        }
     }
 
     /// Something can still be sent on it.

@@ -347,6 +347,14 @@ impl Pipes {
         }
     }
 
+    /// The place of a network pipe among those of its socket: higher for one that began later.
+    pub(crate) fn order(&self, id: PipeId) -> Option<u64> {
+        match &self.peek(id)?.link {
+            Link::Net(net) => Some(net.order),
+            Link::Inproc(_) | Link::Udp(_) => None,
+        }
+    }
+
     /// Takes back the unfinished message of a pipe.
     pub(crate) fn rollback(&mut self, id: PipeId) {
         match self.pipe(id).map(|pipe| &mut pipe.link) {

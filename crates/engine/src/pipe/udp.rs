@@ -20,14 +20,24 @@ pub(crate) struct UdpLink {
     socket: UdpSocket,
     /// Where a RADIO sends to.
     target: Option<SocketAddr>,
-    /// DGRAM: a message is the sender's address and a body.
-    with_address: bool,
+    addresses: Addresses,
     /// The kernel may hold datagrams for us.
     pub(crate) readable: bool,
     /// What was received: the address, empty but on DGRAM, and the body.
     queue: VecDeque<(Msg, Msg)>,
     /// The body whose address was taken.
     body: Option<Msg>,
+}
+
+/// What stands before the body of a datagram that is received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Addresses {
+    /// Nothing: the message has a group.
+    None,
+    /// The sender's address.
+    Text,
+    /// The sender's address and a zero, so that C takes it for a string, as libzmq has it.
+    ZeroEnded,
 }
 
 /// What became of a datagram that was to be sent.
@@ -50,15 +60,8 @@ pub(crate) struct Turn {
 }
 
 impl UdpLink {
-    pub(crate) fn new(socket: UdpSocket, target: Option<SocketAddr>, with_address: bool) -> Self {
-        UdpLink {
-            socket,
-            target,
-            with_address,
-            readable: false,
-            queue: VecDeque::new(),
-            body: None,
-        }
+    pub(crate) fn new(socket: UdpSocket, target: Option<SocketAddr>, addresses: Addresses) -> Self {
+        UdpLink { socket, target, addresses, readable: false, queue: VecDeque::new(), body: None }
     }
 
     pub(crate) fn socket(&self) -> &UdpSocket {
@@ -86,7 +89,7 @@ impl UdpLink {
             return Some(body);
         }
         let (mut address, body) = self.queue.pop_front()?;
-        if !self.with_address {
+        if self.addresses == Addresses::None {
             return Some(body);
         }
         address.set_more(true);
@@ -145,7 +148,7 @@ impl UdpLink {
             match self.socket.recv_from(&mut buffer) {
                 Ok((len, from)) => match self.message(&buffer[..len], from) {
                     Some((address, body)) => {
-                        if self.with_address || joined.contains(body.group()) {
+                        if self.addresses != Addresses::None || joined.contains(body.group()) {
                             self.queue.push_back((address, body));
                         }
                     }
@@ -169,9 +172,12 @@ impl UdpLink {
         if datagram.len() > DATAGRAM_BYTES_MAX {
             return None;
         }
-        if self.with_address {
-            let address = Msg::from(address_text(from));
-            return Some((address, Msg::try_from_slice(datagram).ok()?));
+        if self.addresses != Addresses::None {
+            let mut address = address_text(from);
+            if self.addresses == Addresses::ZeroEnded {
+                address.push('\0');
+            }
+            return Some((Msg::from(address), Msg::try_from_slice(datagram).ok()?));
         }
         let (length, rest) = datagram.split_first()?;
         let (group, body) = rest.split_at_checked(usize::from(*length))?;
@@ -187,12 +193,12 @@ mod tests {
     use super::*;
 
     /// A receiving link, and a plain socket that sends to it.
-    fn link(with_address: bool) -> (UdpLink, UdpSocket) {
+    fn link(addresses: Addresses) -> (UdpLink, UdpSocket) {
         let ours = UdpSocket::bind("127.0.0.1:0").unwrap();
         let theirs = UdpSocket::bind("127.0.0.1:0").unwrap();
         theirs.connect(ours.local_addr().unwrap()).unwrap();
         ours.set_nonblocking(true).unwrap();
-        (UdpLink::new(ours, None, with_address), theirs)
+        (UdpLink::new(ours, None, addresses), theirs)
     }
 
     fn read(link: &mut UdpLink, joined: &[&[u8]]) -> Turn {
@@ -204,7 +210,7 @@ mod tests {
 
     #[test]
     fn datagrams_of_the_wrong_form_are_dropped_and_counted() {
-        let (mut link, theirs) = link(false);
+        let (mut link, theirs) = link(Addresses::None);
         let too_long = [1; DATAGRAM_BYTES_MAX + 1];
         let hostile: [&[u8]; 6] = [b"", b"\x01", b"\x05abcd", b"\xFF", b"\x02a\0body", &too_long];
         for datagram in hostile {
@@ -217,7 +223,7 @@ mod tests {
 
     #[test]
     fn only_groups_that_are_joined_are_kept() {
-        let (mut link, theirs) = link(false);
+        let (mut link, theirs) = link(Addresses::None);
         let longest = [b"\x01a".to_vec(), vec![b'x'; DATAGRAM_BYTES_MAX - 2]].concat();
         for datagram in [&b"\x01abody"[..], b"\x02aabody", b"\x00none", b"\x01A", &longest] {
             theirs.send(datagram).unwrap();
@@ -232,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_turn_of_unwanted_datagrams_asks_to_come_back() {
-        let (mut link, theirs) = link(false);
+        let (mut link, theirs) = link(Addresses::None);
         let mut sent = 0;
         while sent < DATAGRAMS_PER_TURN && theirs.send(b"\x01x").is_ok() {
             sent += 1;
@@ -244,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_datagram_socket_sees_the_address_first_and_stops_at_its_high_water_mark() {
-        let (mut link, theirs) = link(true);
+        let (mut link, theirs) = link(Addresses::Text);
         for body in [&b""[..], b"one", b"two"] {
             theirs.send(body).unwrap();
         }

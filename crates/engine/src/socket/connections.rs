@@ -55,7 +55,7 @@ impl State {
     /// Makes the pipe of a network session, before there is a connection.
     pub(crate) fn open_session_pipe(&mut self, session: SessionId, endpoint: Arc<str>) -> PipeId {
         let chosen = self.take_connect_routing_id();
-        let id = self.insert_net(Some(session), endpoint, chosen);
+        let id = self.insert_net(Some(session), endpoint, chosen, session.0);
         self.sessions.push((session, id));
         id
     }
@@ -65,12 +65,14 @@ impl State {
         session: Option<SessionId>,
         endpoint: Arc<str>,
         routing_id: Vec<u8>,
+        order: u64,
     ) -> PipeId {
         let link = NetLink {
             out: OutQueue::default(),
             inq: InQueue::new(self.wire(None), self.limits()),
             meta: MetaHandle::new(Meta::default()),
             connection: None,
+            order,
             session,
             dirty: false,
         };
@@ -105,7 +107,12 @@ impl State {
                 let chosen = record.map(|record| record.routing_id.clone()).unwrap_or_default();
                 // RFC 30 §The PUSH Socket Type: SHALL create this queue when a peer connects to
                 // it. RFC 28, 29 and 31 say the same of their types.
-                let id = self.insert_net(arrival.session, arrival.endpoint.clone(), chosen);
+                let id = self.insert_net(
+                    arrival.session,
+                    arrival.endpoint.clone(),
+                    chosen,
+                    arrival.order,
+                );
                 if let Some(session) = arrival.session {
                     self.sessions.push((session, id));
                 }
@@ -204,7 +211,6 @@ impl State {
             quantum,
             heartbeat,
             remote,
-            order: arrival.order,
             stream: arrival.stream,
         });
         Ok(())
@@ -329,10 +335,11 @@ impl State {
     // established. RFC 28, 29 and 31 say the same of their types.
     fn seek_again(&mut self, id: PipeId, session: SessionId, unread: Unread) {
         self.post(IoCommand::ConnectionLost { session });
-        let immediate = self.pipes.options.immediate;
+        // With `immediate`, a pipe without a connection takes no messages. To STREAM each
+        // connection is a peer of its own.
+        let ends = self.pipes.options.immediate || self.pipes.socket_type == SocketType::Stream;
         let Some(pipe) = self.pipes.pipe(id) else { return };
-        if immediate && pipe.phase == Phase::Open {
-            // With `immediate`, a pipe without a connection takes no messages.
+        if ends && pipe.phase == Phase::Open {
             self.sessions.retain(|(s, _)| *s != session);
             self.end_pipe(id, unread);
             return;
@@ -347,7 +354,7 @@ impl State {
     pub(super) fn keeps_session(&self, id: PipeId) -> bool {
         let phase = self.pipes.peek(id).map(|pipe| pipe.phase);
         match phase {
-            Some(Phase::Open) => self.pipes.socket_type != SocketType::Stream,
+            Some(Phase::Open) => true,
             Some(Phase::Lingering { .. }) => {
                 !self.pipes.is_flushed(id) || self.pipes.unsent.is_some()
             }

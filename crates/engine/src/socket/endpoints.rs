@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::io::{IoCommand, Listening, SessionId};
 use crate::monitor::EventKind;
 use crate::pipe::{Link, Pipe, PipeId};
-use crate::transport::{self, Listener, TlsClient};
+use crate::transport::{self, BindFault, Listener, TlsClient};
 
 /// Reads an endpoint for a socket of this type.
 pub(super) fn parse(text: &str, socket_type: SocketType) -> Result<Endpoint> {
@@ -99,15 +99,8 @@ impl Socket {
         }
         let options = core.enter()?.pipes.options.clone();
         let io = core.choose_io(options.affinity)?;
-        let listener = Listener::bind(&parsed, &options.transport).map_err(|error| {
-            let errno = transport::errno(&error);
-            core.lock().report(EventKind::BindFailed { errno }, endpoint, "");
-            if errno == rustix::io::Errno::ADDRINUSE.raw_os_error() {
-                Error::AddressInUse { endpoint: endpoint.to_owned() }
-            } else {
-                Error::io(format!("binding to {endpoint}"), error)
-            }
-        })?;
+        let listener = Listener::bind(&parsed, &options.transport)
+            .map_err(|fault| core.bind_failed(endpoint, fault))?;
         let resolved: Arc<str> = listener.endpoint().into();
         let token = io.next_token();
         let mut state = core.enter()?;
@@ -397,6 +390,22 @@ impl State {
 }
 
 impl SocketCore {
+    /// Tells the monitor of a bind in vain, and of the socket that was made for it, as libzmq does.
+    fn bind_failed(&self, endpoint: &str, BindFault { error, closed }: BindFault) -> Error {
+        let errno = transport::errno(&error);
+        let state = self.lock();
+        if let Some(fd) = closed {
+            state.report(EventKind::Closed { fd }, endpoint, "");
+        }
+        state.report(EventKind::BindFailed { errno }, endpoint, "");
+        drop(state);
+        if errno == rustix::io::Errno::ADDRINUSE.raw_os_error() {
+            Error::AddressInUse { endpoint: endpoint.to_owned() }
+        } else {
+            Error::io(format!("binding to {endpoint}"), error)
+        }
+    }
+
     /// The I/O thread of this socket, chosen now if it is the first time.
     pub(super) fn choose_io(&self, affinity: u64) -> Result<crate::io::IoHandle> {
         if let Some(io) = self.io.get() {

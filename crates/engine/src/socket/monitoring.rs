@@ -113,7 +113,7 @@ impl State {
         }
         // In the order in which peers came, as programs that know that order expect.
         pipes.sort_by_key(|pipe| match &pipe.link {
-            Link::Net(net) => net.connection.as_ref().map(|connection| connection.order),
+            Link::Net(net) => Some(net.order),
             Link::Inproc(_) | Link::Udp(_) => None,
         });
         let hwm = self.pipes.options.snd_hwm as u64;

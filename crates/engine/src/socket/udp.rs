@@ -9,7 +9,7 @@ use super::SocketCore;
 use super::state::{EndpointKind, EndpointRecord};
 use crate::error::{Error, Result};
 use crate::pipe::Link;
-use crate::pipe::udp::UdpLink;
+use crate::pipe::udp::{Addresses, UdpLink};
 use crate::transport::{self, udp};
 
 impl SocketCore {
@@ -19,9 +19,9 @@ impl SocketCore {
         given: &str,
         endpoint: &UdpEndpoint,
     ) -> Result<String> {
-        let with_address = match self.socket_type {
-            SocketType::Dish => false,
-            SocketType::Dgram => true,
+        let addresses = match self.socket_type {
+            SocketType::Dish => Addresses::None,
+            SocketType::Dgram => self.context.datagram_addresses(),
             _ => return Err(Error::IncompatibleTransport { endpoint: given.to_owned() }),
         };
         let options = self.enter()?.pipes.options.clone();
@@ -30,7 +30,7 @@ impl SocketCore {
             .map_err(|error| failed(given, error))?;
         let mut state = self.enter()?;
         state.attend_with(self)?;
-        let link = Box::new(UdpLink::new(socket, None, with_address));
+        let link = Box::new(UdpLink::new(socket, None, addresses));
         let pipe = state.insert(Link::Udp(link), resolved.as_str().into(), Vec::new());
         if let Err(error) = state.pipes.watch_datagrams(pipe) {
             state.remove(pipe);
@@ -61,7 +61,7 @@ impl SocketCore {
         let (socket, target) = udp::connect(endpoint, &options.transport, &options.multicast)
             .map_err(|error| failed(given, error))?;
         let mut state = self.enter()?;
-        let link = Box::new(UdpLink::new(socket, Some(target), false));
+        let link = Box::new(UdpLink::new(socket, Some(target), Addresses::None));
         let pipe = state.insert(Link::Udp(link), given.into(), Vec::new());
         given.clone_into(&mut state.last_endpoint);
         state.endpoints.push(EndpointRecord {

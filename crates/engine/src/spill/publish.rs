@@ -97,7 +97,7 @@ impl Pattern for Publish {
 
     fn disconnected(&mut self, pipes: &mut Pipes, id: PipeId) {
         self.queues.remove(&id);
-        self.plain.disconnected(pipes, id);
+        self.plain.forget(pipes, id);
     }
 
     fn gone(&mut self, pipes: &mut Pipes, id: PipeId) {

@@ -18,6 +18,7 @@ use rustix::net::{
 use rustix::process::{Pid, getpid};
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use super::bind_fault::BindFault;
 use super::options::TransportOptions;
 use super::{os_error, tcp};
 
@@ -44,20 +45,30 @@ struct Inode {
 pub(super) fn listen_path(
     path: &str,
     options: &TransportOptions,
-) -> io::Result<(BoundPath, OwnedFd)> {
+) -> Result<(BoundPath, OwnedFd), BindFault> {
     let address = path_address(path)?;
     let fd = open(options)?;
-    let path = Path::new(path);
+    let file = BindFault::watch(&fd, || bind_path(&fd, Path::new(path), &address, options))?;
+    Ok((file, fd))
+}
+
+/// Gives the socket its path, and listens.
+fn bind_path(
+    fd: &OwnedFd,
+    path: &Path,
+    address: &SocketAddrUnix,
+    options: &TransportOptions,
+) -> io::Result<BoundPath> {
     if options.ipc_takeover {
         displace(path)?;
     }
     let mut attempts = 1;
-    while let Err(error) = bind(&fd, &address) {
+    while let Err(error) = bind(fd, address) {
         if error != Errno::ADDRINUSE || options.ipc_takeover || attempts == BIND_ATTEMPTS_MAX {
             return Err(error.into());
         }
         attempts += 1;
-        remove_dead(path, &address)?;
+        remove_dead(path, address)?;
     }
     let file = BoundPath {
         path: std::path::absolute(path)?,
@@ -65,23 +76,26 @@ pub(super) fn listen_path(
         directory: None,
         owner: getpid(),
     };
-    listen(&fd, options.backlog)?;
-    Ok((file, fd))
+    listen(fd, options.backlog)?;
+    Ok(file)
 }
 
 /// A listening socket with a fresh name in a directory that only this user can enter.
-pub(super) fn listen_wildcard(options: &TransportOptions) -> io::Result<(BoundPath, OwnedFd)> {
+pub(super) fn listen_wildcard(
+    options: &TransportOptions,
+) -> Result<(BoundPath, OwnedFd), BindFault> {
     let base = env::var_os("TMPDIR").filter(|dir| !dir.is_empty()).unwrap_or("/tmp".into());
     for _ in 0..FRESH_NAMES_MAX {
         let mut random = [0; 8];
-        getrandom(&mut random, GetRandomFlags::empty())?;
+        getrandom(&mut random, GetRandomFlags::empty()).map_err(io::Error::from)?;
         let directory = Path::new(&base).join(format!("oxmq-{:016x}", u64::from_ne_bytes(random)));
         match mkdir(&directory, Mode::RWXU) {
             Err(Errno::EXIST) => continue,
-            result => result?,
+            result => result.map_err(io::Error::from)?,
         }
         let path = directory.join("socket");
-        let bound = path.to_str().ok_or_else(|| os_error(libc::EINVAL)).and_then(|path| {
+        let text = path.to_str().ok_or_else(|| BindFault::from(os_error(libc::EINVAL)));
+        let bound = text.and_then(|path| {
             let options = TransportOptions { ipc_takeover: false, ..options.clone() };
             listen_path(path, &options)
         });
@@ -97,14 +111,20 @@ pub(super) fn listen_wildcard(options: &TransportOptions) -> io::Result<(BoundPa
             }
         };
     }
-    Err(os_error(libc::EADDRINUSE))
+    Err(os_error(libc::EADDRINUSE).into())
 }
 
 /// A listening socket with an abstract name, which has no file and goes with its last descriptor.
-pub(super) fn listen_abstract(name: &str, options: &TransportOptions) -> io::Result<OwnedFd> {
+pub(super) fn listen_abstract(
+    name: &str,
+    options: &TransportOptions,
+) -> Result<OwnedFd, BindFault> {
+    let address = abstract_address(name)?;
     let fd = open(options)?;
-    bind(&fd, &abstract_address(name)?)?;
-    listen(&fd, options.backlog)?;
+    BindFault::watch(&fd, || {
+        bind(&fd, &address)?;
+        Ok(listen(&fd, options.backlog)?)
+    })?;
     Ok(fd)
 }
 

@@ -13,6 +13,7 @@ use rustix::io::{Errno, FdFlags, fcntl_setfd};
 use rustix::net::{SocketFlags, SocketType, acceptfrom_with, sockopt};
 
 use super::address::Address;
+use super::bind_fault::BindFault;
 use super::ipc::BoundPath;
 use super::options::TransportOptions;
 use super::stream::{Kind, Stream};
@@ -59,7 +60,7 @@ impl Listener {
     /// EINVAL for an endpoint of another transport, and for a `use_fd` that does not listen; a
     /// [`super::TlsFault`] (EINVAL) for a wss endpoint without a certificate and its key;
     /// EMFILE, ENFILE, ENOBUFS.
-    pub fn bind(endpoint: &Endpoint, options: &TransportOptions) -> io::Result<Self> {
+    pub fn bind(endpoint: &Endpoint, options: &TransportOptions) -> Result<Self, BindFault> {
         let tls = match endpoint {
             Endpoint::Ws(ws) if ws.tls => Some(TlsServer::new(&options.wss)?),
             _ => None,
@@ -83,7 +84,7 @@ impl Listener {
             }
             (Endpoint::Tipc(tipc), None) => (None, tipc::listen(tipc, options)?),
             (Endpoint::Vsock(vsock), None) => (None, vsock::listen(vsock, options)?),
-            _ => return Err(os_error(libc::EINVAL)),
+            _ => return Err(os_error(libc::EINVAL).into()),
         };
         let local = match endpoint {
             // The kernel tells a socket's port and not the names that it serves.
@@ -199,22 +200,22 @@ fn lost(_: io::Error) -> io::Error {
 
 /// Binds the first usable address. Another one is tried only when this machine lacks the first;
 /// one that is in use is an error, or a peer would find the wrong listener behind a name.
-fn listen_tcp(endpoint: &TcpEndpoint, options: &TransportOptions) -> io::Result<OwnedFd> {
-    let mut first_error = None;
+fn listen_tcp(endpoint: &TcpEndpoint, options: &TransportOptions) -> Result<OwnedFd, BindFault> {
+    let mut first_fault = None;
     for address in resolve::bind_addresses(endpoint, options.ipv6)? {
         match tcp::listen(&address, options) {
-            Err(error)
+            Err(fault)
                 if matches!(
-                    error.raw_os_error(),
+                    fault.error.raw_os_error(),
                     Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT)
                 ) =>
             {
-                first_error.get_or_insert(error);
+                first_fault.get_or_insert(fault);
             }
             result => return result,
         }
     }
-    Err(first_error.unwrap_or_else(|| os_error(libc::ENODEV)))
+    Err(first_fault.unwrap_or_else(|| os_error(libc::ENODEV).into()))
 }
 
 /// Takes over a listening descriptor of the application.

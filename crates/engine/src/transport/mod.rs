@@ -17,6 +17,7 @@
 //! that could not be resolved.
 
 mod address;
+mod bind_fault;
 mod connect;
 mod filter;
 mod interface;
@@ -34,6 +35,7 @@ pub(crate) mod udp;
 mod vsock;
 mod web;
 
+pub use bind_fault::BindFault;
 pub use connect::{Connecting, Pending, Target};
 pub use filter::{Cidr, CidrError, IpcFilters};
 pub use listener::{AcceptFault, Listener};

@@ -10,15 +10,21 @@ use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with, sockopt};
 
+use super::bind_fault::BindFault;
 use super::options::TransportOptions;
 use crate::sys;
 
 /// A listening socket bound to `address`.
-pub(super) fn listen(address: &SocketAddr, options: &TransportOptions) -> io::Result<OwnedFd> {
+pub(super) fn listen(
+    address: &SocketAddr,
+    options: &TransportOptions,
+) -> Result<OwnedFd, BindFault> {
     let fd = open(address, options)?;
-    sockopt::set_socket_reuseaddr(&fd, true)?;
-    rustix::net::bind(&fd, address)?;
-    rustix::net::listen(&fd, options.backlog)?;
+    BindFault::watch(&fd, || {
+        sockopt::set_socket_reuseaddr(&fd, true)?;
+        rustix::net::bind(&fd, address)?;
+        Ok(rustix::net::listen(&fd, options.backlog)?)
+    })?;
     Ok(fd)
 }
 

@@ -30,7 +30,11 @@ fn endpoint(text: &str) -> Endpoint {
 }
 
 fn bind(text: &str, options: &TransportOptions) -> io::Result<Listener> {
-    Listener::bind(&endpoint(text), options)
+    bind_to(&endpoint(text), options)
+}
+
+fn bind_to(endpoint: &Endpoint, options: &TransportOptions) -> io::Result<Listener> {
+    Listener::bind(endpoint, options).map_err(|fault| fault.error)
 }
 
 /// The only target of an endpoint.

@@ -7,25 +7,31 @@ use std::os::fd::{AsFd, OwnedFd};
 use oxmq_zmtp::{TipcEndpoint, TipcNode};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
+use super::bind_fault::BindFault;
 use super::options::TransportOptions;
 use super::os_error;
 use crate::sys;
 
 /// A listening socket that serves `endpoint`.
-pub(super) fn listen(endpoint: &TipcEndpoint, options: &TransportOptions) -> io::Result<OwnedFd> {
+pub(super) fn listen(
+    endpoint: &TipcEndpoint,
+    options: &TransportOptions,
+) -> Result<OwnedFd, BindFault> {
     let fd = open()?;
-    match endpoint {
-        // Every socket has a port of its own; a bind only publishes names for it.
-        TipcEndpoint::Wildcard => {}
-        TipcEndpoint::Range { service, lower, upper } => {
-            publish(&fd, [*service, *lower, *upper])?;
+    BindFault::watch(&fd, || {
+        match endpoint {
+            // Every socket has a port of its own; a bind only publishes names for it.
+            TipcEndpoint::Wildcard => {}
+            TipcEndpoint::Range { service, lower, upper } => {
+                publish(&fd, [*service, *lower, *upper])?;
+            }
+            TipcEndpoint::Service { service, instance, .. } => {
+                publish(&fd, [*service, *instance, *instance])?;
+            }
+            TipcEndpoint::Socket { .. } => return Err(os_error(libc::EINVAL)),
         }
-        TipcEndpoint::Service { service, instance, .. } => {
-            publish(&fd, [*service, *instance, *instance])?;
-        }
-        TipcEndpoint::Socket { .. } => return Err(os_error(libc::EINVAL)),
-    }
-    rustix::net::listen(&fd, options.backlog)?;
+        Ok(rustix::net::listen(&fd, options.backlog)?)
+    })?;
     Ok(fd)
 }
 

@@ -217,9 +217,11 @@ pub(crate) fn address_text(address: SocketAddr) -> String {
     }
 }
 
-/// The address that a text names, in the form that a socket of this family takes.
+/// The address that a text names, in the form that a socket of this family takes. The text may end
+/// with a zero, as C has it.
 #[must_use]
 pub(crate) fn parse_address(text: &[u8], ipv6: bool) -> Option<SocketAddr> {
+    let text = text.strip_suffix(b"\0").unwrap_or(text);
     let address: SocketAddr = str::from_utf8(text).ok()?.parse().ok()?;
     match (address, ipv6) {
         (SocketAddr::V4(v4), true) => {

@@ -7,15 +7,21 @@ use std::os::fd::{AsFd, OwnedFd};
 use oxmq_zmtp::{VsockCid, VsockEndpoint};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
+use super::bind_fault::BindFault;
 use super::options::TransportOptions;
 use super::{os_error, tcp};
 use crate::sys;
 
 /// A listening socket bound to `endpoint`.
-pub(super) fn listen(endpoint: &VsockEndpoint, options: &TransportOptions) -> io::Result<OwnedFd> {
+pub(super) fn listen(
+    endpoint: &VsockEndpoint,
+    options: &TransportOptions,
+) -> Result<OwnedFd, BindFault> {
     let fd = open(options)?;
-    sys::bind_address(&fd, &sockaddr(endpoint))?;
-    rustix::net::listen(&fd, options.backlog)?;
+    BindFault::watch(&fd, || {
+        sys::bind_address(&fd, &sockaddr(endpoint))?;
+        Ok(rustix::net::listen(&fd, options.backlog)?)
+    })?;
     Ok(fd)
 }
 

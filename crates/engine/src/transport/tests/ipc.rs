@@ -164,10 +164,10 @@ fn a_bind_that_fails_leaves_no_file() {
 fn names_beyond_the_kernels_limit_are_refused_in_full() {
     let options = refuse();
     let too_long = Endpoint::Ipc(IpcEndpoint::Path("/".to_owned() + &"x".repeat(107)));
-    assert_errno(Listener::bind(&too_long, &options), libc::ENAMETOOLONG);
+    assert_errno(bind_to(&too_long, &options), libc::ENAMETOOLONG);
     assert_errno(resolve(&too_long, false), libc::ENAMETOOLONG);
     let too_long = Endpoint::Ipc(IpcEndpoint::Abstract("x".repeat(108)));
-    assert_errno(Listener::bind(&too_long, &options), libc::ENAMETOOLONG);
+    assert_errno(bind_to(&too_long, &options), libc::ENAMETOOLONG);
     assert_errno(resolve(&too_long, false), libc::ENAMETOOLONG);
     let dir = TempDir::new();
     let longest = "x".repeat(107 - dir.file("").as_os_str().len());
@@ -177,7 +177,7 @@ fn names_beyond_the_kernels_limit_are_refused_in_full() {
     assert_connected(&near, &far);
     for bad in ["", "a\0b"] {
         let bad = Endpoint::Ipc(IpcEndpoint::Path(bad.to_owned()));
-        assert_errno(Listener::bind(&bad, &options), libc::EINVAL);
+        assert_errno(bind_to(&bad, &options), libc::EINVAL);
     }
 }
 

@@ -140,7 +140,7 @@ fn a_name_without_addresses_fails_with_its_name_and_libzmqs_number() {
     let error = resolve(&tcp, true).unwrap_err();
     assert_eq!(errno(&error), libc::EINVAL);
     assert!(error.to_string().contains(&name), "{error}");
-    assert_errno(Listener::bind(&tcp, &V4), libc::ENODEV);
+    assert_errno(bind_to(&tcp, &V4), libc::ENODEV);
     let none = |_: &str, _: u16| Ok(vec!["[fd00::1]:9".parse().unwrap()]);
     assert_errno(resolve::resolve_with(&tcp, false, &none), libc::EINVAL);
     let broken = |_: &str, _: u16| Err(os_error(libc::EMFILE));
