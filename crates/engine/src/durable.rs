@@ -75,6 +75,14 @@ pub(crate) struct Notes {
     pub(crate) with: Vec<Extra>,
 }
 
+impl Notes {
+    /// The pattern, or a monitor, has not been told of everything.
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        !self.told.is_empty() || !self.events.is_empty()
+    }
+}
+
 /// What is recorded together with a message.
 #[derive(Clone, Debug)]
 pub(crate) enum Extra {
@@ -272,7 +280,10 @@ pub(crate) struct Shared {
 impl Shared {
     /// What was committed there is as safe as the policy asks before anything goes out.
     fn is_safe(&self, lsn: Lsn) -> bool {
-        self.policy == SyncPolicy::Os || self.store.is_durable(lsn)
+        match self.policy {
+            SyncPolicy::Os => self.store.is_written(lsn),
+            SyncPolicy::Always | SyncPolicy::Interval => self.store.is_durable(lsn),
+        }
     }
 
     /// What was committed there will never be safe, as the disk has failed. The store opens anew
@@ -284,6 +295,16 @@ impl Shared {
     /// The socket is nudged once the log is safe up to there, or the disk has failed. Not for what
     /// is given up: the nudge would come at once, and the socket ask again.
     fn await_safe(&self, lsn: Lsn) {
+        let nudge = self.nudge.clone();
+        let nudge = Box::new(move |_| nudge.nudge());
+        match self.policy {
+            SyncPolicy::Os => self.store.on_written(lsn, nudge),
+            SyncPolicy::Always | SyncPolicy::Interval => self.store.on_synced(lsn, nudge),
+        }
+    }
+
+    /// The same once the disk has it, whatever the policy.
+    fn await_durable(&self, lsn: Lsn) {
         let nudge = self.nudge.clone();
         self.store.on_synced(lsn, Box::new(move |_| nudge.nudge()));
     }

@@ -378,6 +378,12 @@ impl Mailer {
     pub(super) fn dispatch(&mut self, pipes: &mut Pipes, id: PipeId) {
         if let Some(renewed) = self.outbox.take_renewed() {
             self.links.rebase(pipes, renewed);
+            // The journal may have lost what it was told.
+            let end = self.outbox.end;
+            self.fresh.insert(1..self.settled.below().min(end));
+            for range in self.settled.above() {
+                self.fresh.insert(range.start..range.end.min(end));
+            }
         }
         let Some(name) = pipes.peek(id).map(|pipe| pipe.routing_id.clone()) else { return };
         for _ in 0..DISPATCH_TURN {

@@ -243,6 +243,8 @@ impl Outbox {
         if self.shared.is_given_up(last) {
             return self.begin_anew(now);
         }
+        // Whoever else has committed since has opened the store anew.
+        self.failed_until = None;
         if self.awaited {
             return;
         }
@@ -258,7 +260,10 @@ impl Outbox {
             SyncPolicy::Always | SyncPolicy::Os => {}
         }
         self.awaited = true;
-        self.shared.await_safe(last);
+        match self.unsafe_yet.iter().any(|(.., reserves)| *reserves) {
+            true => self.shared.await_durable(last),
+            false => self.shared.await_safe(last),
+        }
     }
 
     /// The disk has failed. After a pause the store opens anew, and what was not safe is given up.
@@ -301,6 +306,23 @@ impl Outbox {
         self.status = status;
         self.renewed = true;
         true
+    }
+
+    /// When the disk has failed, the store opens anew now, and what was not safe is given up.
+    pub(super) fn open_anew(&mut self) -> Result<()> {
+        if self.shared.store.has_failed() {
+            let opened = self.shared.store.batch().commit();
+            opened.map_err(|error| Error::store("opening the store anew", error))?;
+        }
+        self.follow();
+        Ok(())
+    }
+
+    /// An offset that was given to a message in this epoch is not that message's any more: the log
+    /// has begun anew without it.
+    pub(super) fn is_gone(&self, offset: u64, epoch: u64) -> bool {
+        let later = self.status.epochs.iter().find(|(other, _)| *other > epoch);
+        later.is_some_and(|(_, first)| offset >= *first)
     }
 
     /// The store has nudged.

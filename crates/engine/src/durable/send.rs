@@ -50,9 +50,13 @@ impl Sender {
         self
     }
 
-    /// The first message that is not settled.
-    pub(super) fn first_unsettled(&mut self) -> Option<(u64, Record)> {
-        let (offset, _) = self.queue.peek(self.outbox.end)?;
+    /// The last message that is not settled; all before it are settled now.
+    pub(super) fn last_unsettled(&mut self) -> Option<(u64, Record)> {
+        let offset = self.queue.last_unsettled(self.outbox.end)?;
+        if self.queue.settled.below() < offset {
+            self.queue.settle(1..offset);
+            self.note_settled();
+        }
         Some((offset, self.outbox.read(offset).ok()??))
     }
 
@@ -259,6 +263,7 @@ impl Sender {
     pub(super) fn dispatch(&mut self, pipes: &mut Pipes) {
         if let Some(renewed) = self.outbox.take_renewed() {
             self.links.rebase(pipes, renewed);
+            self.queue.tell_again(self.outbox.end);
         }
         for _ in 0..DISPATCH_TURN {
             let Some((offset, attempt)) = self.queue.peek(self.outbox.safe) else { break };
