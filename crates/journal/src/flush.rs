@@ -41,9 +41,15 @@ impl Store {
         self.handle().shared.lock().synced
     }
 
+    /// How often the store was opened anew after a failure of the disk: while it is the same, so
+    /// are the epochs of open logs.
+    pub fn revivals(&self) -> u64 {
+        self.handle().shared.marks.revivals.load(Ordering::Acquire)
+    }
+
     /// Whether the disk has failed, so that the next commit opens the store anew.
     pub fn has_failed(&self) -> bool {
-        self.handle().shared.lock().failure.is_some()
+        self.handle().shared.marks.has_failed() && self.handle().shared.lock().failure.is_some()
     }
 
     /// Whether everything committed at or before `lsn` is durable.
@@ -93,12 +99,20 @@ pub(crate) struct Marks {
     /// The disk has failed at some time: what was lost is known under the lock only. Set before
     /// either mark goes past what was lost.
     failed: AtomicBool,
+    /// How often the store was opened anew.
+    revivals: AtomicU64,
 }
 
 impl Marks {
     pub(crate) fn new(written: Lsn, synced: Lsn) -> Self {
         let (written, synced) = (AtomicU64::new(written.0), AtomicU64::new(synced.0));
-        Self { written, synced, failed: AtomicBool::new(false) }
+        let (failed, revivals) = (AtomicBool::new(false), AtomicU64::new(0));
+        Self { written, synced, failed, revivals }
+    }
+
+    /// The store has been opened anew; called under its lock.
+    pub(crate) fn revived(&self) {
+        self.revivals.fetch_add(1, Ordering::Release);
     }
 
     fn has_failed(&self) -> bool {

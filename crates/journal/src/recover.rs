@@ -317,6 +317,7 @@ impl Shared {
         fresh.wakers = std::mem::take(&mut core.wakers);
         fresh.flushing = core.flushing;
         *core = fresh;
+        self.marks.revived();
         Ok(())
     }
 

@@ -65,6 +65,9 @@ pub struct OpenOptions {
     /// Sixteen octets at random, the system's by default, for ids and for what tells new segments
     /// from the remains of old ones.
     pub draw: fn() -> Result<[u8; 16]>,
+    /// The number of the process, the system's by default. Every call asks for it, to tell a forked
+    /// child; whoever can answer without a system call may do so here.
+    pub process: fn() -> u32,
 }
 
 impl Default for OpenOptions {
@@ -78,6 +81,7 @@ impl Default for OpenOptions {
             driven: false,
             clock_ms: unix_ms,
             draw: random_id,
+            process: std::process::id,
         }
     }
 }
@@ -354,6 +358,7 @@ impl Shared {
         options.segment_bytes = crate::helper::segment_bytes(options.segment_bytes);
         let (core, store) = Core::recover(&*storage, &options)?;
         let marks = Marks::new(core.written, core.synced);
+        let pid = (options.process)();
         let shared = Arc::new(Self {
             core: Mutex::new(core),
             flushed: Condvar::new(),
@@ -361,7 +366,7 @@ impl Shared {
             storage,
             options,
             store,
-            pid: std::process::id(),
+            pid,
             helper: Helper::default(),
             syncer: Helper::default(),
             mark: Mutex::new(None),
@@ -387,7 +392,7 @@ impl Shared {
 
     /// An error in a forked child.
     pub(crate) fn check_process(&self) -> Result<()> {
-        if std::process::id() == self.pid { Ok(()) } else { Err(Error::Forked) }
+        if (self.options.process)() == self.pid { Ok(()) } else { Err(Error::Forked) }
     }
 
     /// The position of the last record committed.

@@ -94,3 +94,17 @@ fn a_store_that_another_has_opened_anew_is_not_opened_again() {
 fn what_comes_after_a_failure_is_not_taken_for_what_was_given_up() {
     [11588, 12085, 17736].into_iter().for_each(keeps_its_promises);
 }
+
+/// What was lost with a failed disk still waited for its name, and the number was given to a
+/// message for another, which went to the first.
+#[test]
+fn a_number_that_is_given_again_goes_to_whom_it_is_for() {
+    keeps_its_promises(9728);
+}
+
+/// A reply that was recorded after the store had opened anew counted as lost with what came before,
+/// and its request was asked for again.
+#[test]
+fn a_reply_to_a_store_that_has_opened_anew_counts() {
+    [1216, 16328, 24897].into_iter().for_each(keeps_its_promises);
+}

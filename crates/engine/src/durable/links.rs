@@ -226,6 +226,13 @@ impl Links {
         }
     }
 
+    /// What peers were sent from this offset on is lost: nobody settles it any more.
+    pub(super) fn lose_from(&mut self, from: u64) {
+        for link in self.links.values_mut() {
+            link.sent.retain(|sent| sent.offset < from);
+        }
+    }
+
     /// The log has begun an epoch: peers that speak the extension are told what was lost with the
     /// one before, where the log is, and the number of the next message.
     pub(super) fn rebase(

@@ -187,6 +187,11 @@ impl Publisher {
 
     /// Gives every subscriber what it wants and can take.
     fn dispatch(&mut self, pipes: &mut Pipes) {
+        if let Some(from) = self.outbox.take_lost() {
+            self.links.lose_from(from);
+            let lost_to = self.outbox.lost.map_or(from, |lost| lost.to + 1);
+            self.subscribers.values_mut().for_each(|s| s.lose(from..lost_to));
+        }
         if let Some(renewed) = self.outbox.take_renewed() {
             self.links.rebase(pipes, renewed);
             // The journal may have lost what it was told.
@@ -505,7 +510,9 @@ impl Pattern for Publisher {
         if let Some(parts) = parts {
             self.unpublished.push_back((offset, parts));
         }
-        if let Some(at) = self.resume(pipes, self.outbox.shared.clock.now()) {
+        if pipes.durable.unattended
+            && let Some(at) = self.resume(pipes, self.outbox.shared.clock.now())
+        {
             pipes.due_by(at);
         }
         Err(Error::Unsynced(unsynced))

@@ -132,6 +132,16 @@ impl Queue {
         }
     }
 
+    /// What had these numbers is lost; below `end` they are given to nobody any more.
+    pub(super) fn lose_from(&mut self, from: u64, end: u64) {
+        self.again.split_off(&from);
+        self.tried.split_off(&from);
+        self.later.retain(|(_, offset), _| *offset < from);
+        if from < end {
+            self.settle(from..end);
+        }
+    }
+
     /// The last offset below `end` that is not settled.
     pub(super) fn last_unsettled(&self, end: u64) -> Option<u64> {
         let mut above = end;

@@ -20,6 +20,9 @@ const READ_MESSAGES: usize = 8192 / 15;
 const SEGMENTS_SPARE: u64 = 8;
 const SEGMENT_BYTES: u64 = 16 * 1024;
 
+/// A program that could not send waits a moment before it tries again; microseconds.
+const RETRY_PAUSE: u64 = 20_000;
+
 /// Messages that an application with explicit verdicts holds at once.
 const HELD_MAX: usize = 5;
 
@@ -148,6 +151,7 @@ impl World {
             return;
         }
         let is_req = self.plan.nodes[node].socket_type == SocketType::Req;
+        let mut pause = self.plan.nodes[node].pause;
         match done {
             Ok(()) => {
                 self.note(node, What::Sent(id));
@@ -162,10 +166,10 @@ impl World {
                 }
                 if self.plan.nodes[node].socket_type == SocketType::Rep {
                     self.reply_failed(node, life, id, &error);
+                    pause += RETRY_PAUSE;
                 }
             }
         }
-        let pause = self.plan.nodes[node].pause;
         self.plan_within(pause, Event::Send(node, life));
     }
 

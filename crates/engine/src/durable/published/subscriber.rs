@@ -2,6 +2,7 @@
 //! given. Owned by the publisher, under the socket's lock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use oxmq_journal::{ConsumerId, Lsn, Ranges, Record};
@@ -90,6 +91,14 @@ impl Subscriber {
         self.given.clear();
         self.attempts.clear();
         self.later.clear();
+    }
+
+    /// What had these numbers, and any from the first of them on, is lost.
+    pub(super) fn lose(&mut self, lost: Range<u64>) {
+        self.given.split_off(&lost.start);
+        self.attempts.split_off(&lost.start);
+        self.later.retain(|(_, offset)| *offset < lost.start);
+        self.settled.insert(lost);
     }
 
     /// The journal may have lost how far it is.
