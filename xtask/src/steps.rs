@@ -70,6 +70,16 @@ pub(crate) const FOREIGN: &[Foreign] = &[
         limit: Duration::from_secs(20 * 60),
     },
     Foreign {
+        name: "durable sockets, simulated",
+        shows: "schedules of 10,000 seeds keep every promise, whatever fails in them",
+        folder: "testing/sim",
+        debian: &[],
+        pypi: &[],
+        npm: &[],
+        cargo: &["run", "-p", "oxmq-sim", "--release", "--", "--seeds", "10000"],
+        limit: Duration::from_secs(15 * 60),
+    },
+    Foreign {
         name: "behaviour",
         shows: "what the manual pages promise happens on the stock C library and on ours alike",
         folder: "testing/behaviour",

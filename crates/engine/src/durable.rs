@@ -31,7 +31,7 @@ mod routed;
 mod send;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oxmq_journal::{Batch, ConsumerId, Log, Lsn, Store};
 use oxmq_message::Delivery;
@@ -43,6 +43,7 @@ pub(crate) use self::open::open_in;
 pub(crate) use self::open::{Opened, open};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::limits::{DEFERRED_SENDS_MAX, DURABLE_STREAM_PAUSE};
 use crate::monitor::EventKind;
 use crate::options::SyncPolicy;
 use crate::pipe::PipeId;
@@ -73,6 +74,33 @@ pub(crate) struct Notes {
     pub(crate) own: Option<DurablePeer>,
     /// What is recorded together with the next message that is sent.
     pub(crate) with: Vec<Extra>,
+    /// Whoever sends does not wait until what it sends is safe.
+    pub(crate) unattended: bool,
+    /// When the last send was safe.
+    last_send: Option<Instant>,
+    /// Sends since then have left it to the flush tick to hand on what is safe.
+    pub(crate) deferred: u32,
+}
+
+impl Notes {
+    /// A send is recorded and safe. Whether what is safe goes on with it: a stream of them leaves
+    /// it to the flush tick, or to one of many.
+    pub(crate) fn goes_on(&mut self, now: Instant) -> bool {
+        let is_close = self.last_send.is_some_and(|last| now - last < DURABLE_STREAM_PAUSE);
+        self.last_send = Some(now);
+        if !is_close || self.deferred >= DEFERRED_SENDS_MAX {
+            self.deferred = 0;
+            return true;
+        }
+        self.deferred += 1;
+        false
+    }
+
+    /// The pattern, or a monitor, has not been told of everything.
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        !self.told.is_empty() || !self.events.is_empty()
+    }
 }
 
 /// What is recorded together with a message.
@@ -248,6 +276,10 @@ pub(crate) const ACKS_PER_BATCH: usize = 256;
 /// How long a single acknowledgement may wait for others.
 pub(crate) const ACK_DELAY: Duration = Duration::from_millis(5);
 
+/// Acknowledgements are recorded at once when a receiver finds no more messages, unless it did so
+/// as recently as this: then they wait for others.
+pub(crate) const ACK_PAUSE: Duration = Duration::from_millis(1);
+
 /// Messages of other peers that are recorded together.
 pub(crate) const INTAKE_BATCH: usize = 256;
 
@@ -272,7 +304,10 @@ pub(crate) struct Shared {
 impl Shared {
     /// What was committed there is as safe as the policy asks before anything goes out.
     fn is_safe(&self, lsn: Lsn) -> bool {
-        self.policy == SyncPolicy::Os || self.store.is_durable(lsn)
+        match self.policy {
+            SyncPolicy::Os => self.store.is_written(lsn),
+            SyncPolicy::Always | SyncPolicy::Interval => self.store.is_durable(lsn),
+        }
     }
 
     /// What was committed there will never be safe, as the disk has failed. The store opens anew
@@ -284,6 +319,16 @@ impl Shared {
     /// The socket is nudged once the log is safe up to there, or the disk has failed. Not for what
     /// is given up: the nudge would come at once, and the socket ask again.
     fn await_safe(&self, lsn: Lsn) {
+        let nudge = self.nudge.clone();
+        let nudge = Box::new(move |_| nudge.nudge());
+        match self.policy {
+            SyncPolicy::Os => self.store.on_written(lsn, nudge),
+            SyncPolicy::Always | SyncPolicy::Interval => self.store.on_synced(lsn, nudge),
+        }
+    }
+
+    /// The same once the disk has it, whatever the policy.
+    fn await_durable(&self, lsn: Lsn) {
         let nudge = self.nudge.clone();
         self.store.on_synced(lsn, Box::new(move |_| nudge.nudge()));
     }

@@ -233,7 +233,7 @@ impl Driver {
     /// Writes what calls have left in the buffers.
     pub fn tick(&self) {
         let mut state = self.core.lock();
-        let _ = state.pipes.tick();
+        let _ = state.tick();
         let _ = self.core.leave_io(state);
     }
 

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
 use crate::error::{Error, Result};
@@ -40,20 +41,33 @@ impl Store {
         self.handle().shared.lock().synced
     }
 
+    /// How often the store was opened anew after a failure of the disk: while it is the same, so
+    /// are the epochs of open logs.
+    pub fn revivals(&self) -> u64 {
+        self.handle().shared.marks.revivals.load(Ordering::Acquire)
+    }
+
     /// Whether the disk has failed, so that the next commit opens the store anew.
     pub fn has_failed(&self) -> bool {
-        self.handle().shared.lock().failure.is_some()
+        self.handle().shared.marks.has_failed() && self.handle().shared.lock().failure.is_some()
     }
 
     /// Whether everything committed at or before `lsn` is durable.
     pub fn is_durable(&self, lsn: Lsn) -> bool {
-        let core = self.handle().shared.lock();
-        lsn <= core.synced && !core.is_lost(lsn)
+        self.handle().shared.is_settled_well(lsn, true)
+    }
+
+    /// Whether everything committed at or before `lsn` is with the operating system.
+    pub fn is_written(&self, lsn: Lsn) -> bool {
+        self.handle().shared.is_settled_well(lsn, false)
     }
 
     /// Whether what was committed at `lsn` will never be durable: the disk has failed before. The
     /// store is opened anew at the next commit.
     pub fn is_given_up(&self, lsn: Lsn) -> bool {
+        if !self.handle().shared.marks.has_failed() {
+            return false;
+        }
         let core = self.handle().shared.lock();
         core.is_lost(lsn) || (core.failure.is_some() && lsn > core.synced)
     }
@@ -61,7 +75,12 @@ impl Store {
     /// Calls `done` when everything committed at or before `lsn` is durable, or has failed to
     /// become so; from a thread that holds no lock of the store, possibly this one.
     pub fn on_synced(&self, lsn: Lsn, done: Box<dyn FnOnce(Result<()>) + Send>) {
-        self.handle().shared.wait_for(lsn, done);
+        self.handle().shared.wait_for(lsn, true, done);
+    }
+
+    /// As [`Store::on_synced`], for being with the operating system.
+    pub fn on_written(&self, lsn: Lsn, done: Box<dyn FnOnce(Result<()>) + Send>) {
+        self.handle().shared.wait_for(lsn, false, done);
     }
 
     /// Says how `lsn` stands, and has `waker` woken when it may have changed. `None`: not yet. A
@@ -69,6 +88,51 @@ impl Store {
     pub fn poll_synced(&self, lsn: Lsn, waker: &Waker) -> Option<Result<()>> {
         self.handle().shared.poll(lsn, waker)
     }
+}
+
+/// How far the store is written and synced, to be looked at without its lock: as in [`Core`], but
+/// for the time between a failure of the disk and whoever is told of it.
+#[derive(Debug)]
+pub(crate) struct Marks {
+    written: AtomicU64,
+    synced: AtomicU64,
+    /// The disk has failed at some time: what was lost is known under the lock only. Set before
+    /// either mark goes past what was lost.
+    failed: AtomicBool,
+    /// How often the store was opened anew.
+    revivals: AtomicU64,
+}
+
+impl Marks {
+    pub(crate) fn new(written: Lsn, synced: Lsn) -> Self {
+        let (written, synced) = (AtomicU64::new(written.0), AtomicU64::new(synced.0));
+        let (failed, revivals) = (AtomicBool::new(false), AtomicU64::new(0));
+        Self { written, synced, failed, revivals }
+    }
+
+    /// The store has been opened anew; called under its lock.
+    pub(crate) fn revived(&self) {
+        self.revivals.fetch_add(1, Ordering::Release);
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// Everything up to `lsn` is written, or synced: `None` if that is known under the lock only.
+    fn has_reached(&self, lsn: Lsn, sync: bool) -> Option<bool> {
+        let mark = if sync { &self.synced } else { &self.written };
+        let reached = mark.load(Ordering::Acquire) >= lsn.0;
+        (!self.has_failed()).then_some(reached)
+    }
+}
+
+/// Somebody who is to be called.
+pub(crate) struct Waiter {
+    lsn: Lsn,
+    /// Waits for it to be synced, not only written.
+    sync: bool,
+    done: Callback,
 }
 
 impl Core {
@@ -91,13 +155,18 @@ impl Shared {
     /// Blocks until `lsn` is written, and synced when that is asked for.
     pub(crate) fn flush_to(&self, lsn: Lsn, sync: bool) -> Result<()> {
         self.check_process()?;
+        if self.marks.has_reached(lsn, sync) == Some(true) {
+            return Ok(());
+        }
         let mut core = self.lock();
         loop {
             if let Some(settled) = core.settled(lsn, sync) {
                 return settled;
             }
             if core.flushing {
+                core.blocked += 1;
                 core = self.flushed.wait(core).unwrap_or_else(PoisonError::into_inner);
+                core.blocked -= 1;
             } else {
                 drop(self.flush(core, sync));
                 core = self.lock();
@@ -131,14 +200,22 @@ impl Shared {
                 if sync {
                     core.synced = core.synced.max(end);
                 }
+                self.marks.written.store(core.written.0, Ordering::Release);
+                self.marks.synced.store(core.synced.0, Ordering::Release);
             }
-            Err(error) => core.fail(error.clone()),
+            Err(error) => {
+                self.marks.failed.store(true, Ordering::Release);
+                core.fail(error.clone());
+            }
         }
         let synced = core.synced;
         let called = core.take_waiters();
         let woken = core.take_wakers();
+        let is_awaited = core.blocked > 0;
         drop(core);
-        self.flushed.notify_all();
+        if is_awaited {
+            self.flushed.notify_all();
+        }
         if sync && result.is_ok() {
             self.write_mark(synced);
             self.retire(&idle);
@@ -150,15 +227,24 @@ impl Shared {
         result
     }
 
-    fn wait_for(&self, lsn: Lsn, done: Callback) {
+    /// What is written, or synced, and was never lost.
+    fn is_settled_well(&self, lsn: Lsn, sync: bool) -> bool {
+        self.marks.has_reached(lsn, sync).unwrap_or_else(|| {
+            let core = self.lock();
+            let reached = if sync { core.synced } else { core.written };
+            lsn <= reached && !core.is_lost(lsn)
+        })
+    }
+
+    fn wait_for(&self, lsn: Lsn, sync: bool, done: Callback) {
         if let Err(error) = self.check_process() {
             return done(Err(error));
         }
         let settled = {
             let mut core = self.lock();
-            let settled = core.settled(lsn, true);
+            let settled = core.settled(lsn, sync);
             if settled.is_none() {
-                core.waiters.push((lsn, done));
+                core.waiters.push(Waiter { lsn, sync, done });
                 None
             } else {
                 settled.map(|settled| (settled, done))
@@ -192,12 +278,18 @@ impl Shared {
         self.lock().settled(lsn, true)
     }
 
-    /// Syncs for those who are to be called or woken.
+    /// Writes and syncs for those who are to be called or woken.
     pub(crate) fn serve_waiters(&self) {
-        let last = self.lock().awaited();
-        if let Some(last) = last {
-            // Those who wait are told of a failure by the flush itself.
+        let (written, synced) = {
+            let core = self.lock();
+            (core.awaited(false), core.awaited(true))
+        };
+        // Those who wait are told of a failure by the flush itself.
+        if let Some(last) = synced {
             let _ = self.flush_to(last, true);
+        }
+        if let Some(last) = written {
+            let _ = self.flush_to(last, false);
         }
     }
 
@@ -234,10 +326,11 @@ impl Core {
         self.failure = Some(error);
     }
 
-    /// The last position that somebody is to be told of.
-    fn awaited(&self) -> Option<Lsn> {
-        let called = self.waiters.iter().map(|(lsn, _)| *lsn);
-        called.chain(self.wakers.iter().map(|(lsn, _)| *lsn)).max()
+    /// The last position that somebody is to be told of once it is synced, or written.
+    fn awaited(&self, sync: bool) -> Option<Lsn> {
+        let called = self.waiters.iter().filter(|waiter| waiter.sync == sync);
+        let woken = self.wakers.iter().filter(|_| sync).map(|(lsn, _)| *lsn);
+        called.map(|waiter| waiter.lsn).chain(woken).max()
     }
 
     /// Those whose wait has ended.
@@ -251,12 +344,11 @@ impl Core {
 
     /// Those whose wait has ended, with how.
     fn take_waiters(&mut self) -> Vec<(Callback, Result<()>)> {
-        let waiters = std::mem::take(&mut self.waiters);
         let mut ended = Vec::new();
-        for (lsn, done) in waiters {
-            match self.settled(lsn, true) {
-                Some(outcome) => ended.push((done, outcome)),
-                None => self.waiters.push((lsn, done)),
+        for waiter in std::mem::take(&mut self.waiters) {
+            match self.settled(waiter.lsn, waiter.sync) {
+                Some(outcome) => ended.push((waiter.done, outcome)),
+                None => self.waiters.push(waiter),
             }
         }
         ended

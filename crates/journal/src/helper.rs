@@ -81,8 +81,10 @@ impl Helper {
 
     /// Has the thread look for work.
     pub(crate) fn wake(&self) {
-        self.signal().woken = true;
-        self.signalled.notify_one();
+        // Whoever has set it before has notified the thread, which has not looked since.
+        if !std::mem::replace(&mut self.signal().woken, true) {
+            self.signalled.notify_one();
+        }
     }
 
     /// Ends the thread and waits for its end, unless this is the thread.

@@ -168,20 +168,22 @@ impl Core {
             Some(store) => store,
             None => (options.draw)()?,
         };
-        let core = Self::resume(recovered, storage, options, store, &[])?;
+        let core = Self::resume(recovered, storage, options, store, &[], 0)?;
         Ok((core, store))
     }
 
-    /// Begins a segment after what was recovered; the logs named in `open` begin an epoch.
+    /// Begins a segment after what was recovered, and after the one of the number `used`; the logs
+    /// named in `open` begin an epoch.
     fn resume(
         mut recovered: Recovered,
         storage: &dyn Storage,
         options: &OpenOptions,
         store: [u8; 16],
         open: &[u32],
+        used: u32,
     ) -> Result<Self> {
-        let highest = recovered.files.keys().copied().max();
-        let segment = highest.map_or(1, |highest| highest.saturating_add(1));
+        let highest = recovered.files.keys().copied().max().unwrap_or(0);
+        let segment = highest.max(used).saturating_add(1);
         // What was read may be in memory only; it is made durable before a checkpoint refers to it.
         if let Some(base) = recovered.base.and_then(|base| recovered.files.get(&base)) {
             base.file.sync().map_err(|error| Error::io("syncing", &error))?;
@@ -215,6 +217,7 @@ impl Core {
             failure: None,
             lost: VecDeque::new(),
             closed: false,
+            blocked: 0,
             waiters: Vec::new(),
             wakers: Vec::new(),
             open_logs: open.iter().copied().collect(),
@@ -305,16 +308,20 @@ impl Shared {
         let mut recovered = Recovered::read(&*self.storage, true, Some(core.synced))?;
         let open: Vec<u32> = core.open_logs.iter().copied().collect();
         recovered.next_slot = recovered.next_slot.max(core.next_slot);
-        let mut fresh = Self::resume_for(recovered, self, &open)?;
+        // Positions that were given up are not used again: who has waited for them still asks.
+        let used = core.end().segment();
+        let mut fresh = Self::resume_for(recovered, self, &open, used)?;
         fresh.lost = std::mem::take(&mut core.lost);
+        fresh.blocked = core.blocked;
         fresh.waiters = std::mem::take(&mut core.waiters);
         fresh.wakers = std::mem::take(&mut core.wakers);
         fresh.flushing = core.flushing;
         *core = fresh;
+        self.marks.revived();
         Ok(())
     }
 
-    fn resume_for(recovered: Recovered, shared: &Self, open: &[u32]) -> Result<Core> {
-        Core::resume(recovered, &*shared.storage, &shared.options, shared.store, open)
+    fn resume_for(recovered: Recovered, shared: &Self, open: &[u32], used: u32) -> Result<Core> {
+        Core::resume(recovered, &*shared.storage, &shared.options, shared.store, open, used)
     }
 }

@@ -15,6 +15,7 @@ use crate::batch::Batch;
 use crate::claim::{self, Claim};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
+use crate::flush::{Marks, Waiter};
 use crate::helper::Helper;
 use crate::limits::{LOG_NAME_BYTES_MAX, LOGS_MAX, SEGMENT_BYTES_DEFAULT, TAIL_BYTES_DEFAULT};
 use crate::log::{Log, LogOptions, LogStatus};
@@ -64,6 +65,9 @@ pub struct OpenOptions {
     /// Sixteen octets at random, the system's by default, for ids and for what tells new segments
     /// from the remains of old ones.
     pub draw: fn() -> Result<[u8; 16]>,
+    /// The number of the process, the system's by default. Every call asks for it, to tell a forked
+    /// child; whoever can answer without a system call may do so here.
+    pub process: fn() -> u32,
 }
 
 impl Default for OpenOptions {
@@ -77,6 +81,7 @@ impl Default for OpenOptions {
             driven: false,
             clock_ms: unix_ms,
             draw: random_id,
+            process: std::process::id,
         }
     }
 }
@@ -108,8 +113,10 @@ pub(crate) struct Core {
     /// What was committed and given up when the disk failed: after the first, up to the second.
     pub(crate) lost: VecDeque<(Lsn, Lsn)>,
     pub(crate) closed: bool,
-    pub(crate) waiters: Vec<(Lsn, Callback)>,
-    /// As `waiters`, of tasks; each waits for one position once.
+    /// Threads that wait for a flush to end.
+    pub(crate) blocked: usize,
+    pub(crate) waiters: Vec<Waiter>,
+    /// As `waiters`, of tasks that wait for a sync; each waits for one position once.
     pub(crate) wakers: Vec<(Lsn, Waker)>,
     pub(crate) open_logs: HashSet<u32>,
     pub(crate) report: Report,
@@ -119,6 +126,7 @@ pub(crate) struct Core {
 pub(crate) struct Shared {
     core: Mutex<Core>,
     pub(crate) flushed: Condvar,
+    pub(crate) marks: Marks,
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) options: OpenOptions,
     pub(crate) store: [u8; 16],
@@ -349,13 +357,16 @@ impl Shared {
         let mut options = options;
         options.segment_bytes = crate::helper::segment_bytes(options.segment_bytes);
         let (core, store) = Core::recover(&*storage, &options)?;
+        let marks = Marks::new(core.written, core.synced);
+        let pid = (options.process)();
         let shared = Arc::new(Self {
             core: Mutex::new(core),
             flushed: Condvar::new(),
+            marks,
             storage,
             options,
             store,
-            pid: std::process::id(),
+            pid,
             helper: Helper::default(),
             syncer: Helper::default(),
             mark: Mutex::new(None),
@@ -381,7 +392,7 @@ impl Shared {
 
     /// An error in a forked child.
     pub(crate) fn check_process(&self) -> Result<()> {
-        if std::process::id() == self.pid { Ok(()) } else { Err(Error::Forked) }
+        if (self.options.process)() == self.pid { Ok(()) } else { Err(Error::Forked) }
     }
 
     /// The position of the last record committed.

@@ -206,6 +206,39 @@ fn limits_refuse_or_drop_the_oldest() {
     assert_eq!((log.first().unwrap(), log.next().unwrap()), (2, 2));
 }
 
+/// What a full log dropped counted as acknowledged by every consumer, so that one that was away
+/// could not be told of the loss when it came back.
+#[test]
+fn what_a_full_log_drops_is_acknowledged_by_nobody() {
+    let directory = Directory::new();
+    let options =
+        LogOptions { messages_max: 3, on_full: OnFull::DropOldest, ..LogOptions::default() };
+    let worker = {
+        let store = directory.open(64 * 1024);
+        let log = store.log(b"drop", &options).unwrap();
+        let worker = log.consumer(b"w", 1).unwrap();
+        for _ in 0..10 {
+            log.append(&[b"m"], b"").unwrap();
+        }
+        assert_eq!(log.first().unwrap(), 8);
+        assert_eq!(log.consumer_status(worker).unwrap().acked.below(), 1);
+        // The loss is no reason to keep what it acknowledges.
+        log.ack(worker, 1..9).unwrap();
+        assert_eq!(log.first().unwrap(), 9);
+        for _ in 0..3 {
+            log.append(&[b"m"], b"").unwrap();
+        }
+        store.sync(log.ack(worker, 12..13).unwrap()).unwrap();
+        worker
+    };
+    // The same after a restart: 9 and 10 were dropped, 11 and 13 wait.
+    let store = directory.open(64 * 1024);
+    let log = store.log(b"drop", &options).unwrap();
+    let acked = log.consumer_status(worker).unwrap().acked;
+    assert_eq!((log.first().unwrap(), acked.below()), (11, 9));
+    assert!(acked.above().eq(std::iter::once(12..13)));
+}
+
 #[test]
 fn a_directory_has_one_store_and_a_name_one_log() {
     let directory = Directory::new();

@@ -182,3 +182,28 @@ fn a_full_disk_takes_acknowledgements_and_then_messages_again() {
         }
     }
 }
+
+/// What was given up when the disk failed reached into a segment of which nothing was on the disk.
+/// The store opened anew in a segment of the same number, and took what was committed there for
+/// what it had given up: sends failed on a disk that worked, and who waited to be told asked for
+/// ever.
+#[test]
+fn what_is_committed_after_a_failure_is_not_taken_for_what_was_given_up() {
+    let disk = SimDisk::new();
+    let store = Store::open_on(Arc::new(disk.clone()), options()).unwrap();
+    let log = store.log(b"log", &LogOptions::default()).unwrap();
+    log.consumer(b"c", 1).unwrap();
+    // More than one segment holds, and nothing of it written.
+    let mut last = Lsn::default();
+    for _ in 0..12 {
+        last = log.append(&[&[7; 3000]], b"").unwrap().lsn;
+    }
+    let at = Some((disk.calls() + 1, Fault::Broken));
+    disk.plan(Plan { at, for_ever: false, room_bytes: None });
+    store.sync(last).unwrap_err();
+    let next = log.append(&[b"next"], b"").unwrap().lsn;
+    assert!(next > last);
+    store.sync(next).unwrap();
+    assert!(store.is_durable(next) && !store.is_given_up(next));
+    assert!(!store.is_durable(last) && store.is_given_up(last));
+}

@@ -24,8 +24,8 @@ const UNDER_WAY: [usize; 5] = [1, 256, 1024, 4096, 16_384];
 /// Bytes of the backlog whose delivery is measured.
 const BACKLOG_BYTES: usize = 1 << 30;
 
-/// Runs everything, in a directory of its own.
-pub(crate) fn measure(directory: &Path, time: Duration) -> Outcome<()> {
+/// Many sends under way at once, in a directory of its own.
+pub(crate) fn measure_many(directory: &Path, time: Duration) -> Outcome<()> {
     println!("\nend to end, messages/s of 100 bytes, acknowledged; two processes");
     println!("sends under way        always   interval         os");
     for under_way in UNDER_WAY {
@@ -36,6 +36,11 @@ pub(crate) fn measure(directory: &Path, time: Duration) -> Outcome<()> {
         }
         println!("{under_way:>15} {rates}");
     }
+    Ok(())
+}
+
+/// One send after the other.
+pub(crate) fn measure_turns(directory: &Path, time: Duration) -> Outcome<()> {
     println!("\none thread that sends, one that receives; messages/s");
     println!("bytes            plain         os    of plain");
     for bytes in [100, 1024, 10 * 1024] {
@@ -43,6 +48,11 @@ pub(crate) fn measure(directory: &Path, time: Duration) -> Outcome<()> {
         let durable = in_turn(directory, Some(SyncPolicy::Os), bytes, time)?;
         println!("{bytes:>5} {plain:>16.0} {durable:>10.0} {:>10.0}%", 100.0 * durable / plain);
     }
+    Ok(())
+}
+
+/// A backlog that a receiver catches up with.
+pub(crate) fn measure_backlog(directory: &Path) -> Outcome<()> {
     println!("\na backlog of 1 GiB that a receiver catches up with; GB/s");
     for bytes in [1024, 10 * 1024, 100 * 1024] {
         println!("{bytes:>7} {:>10.2}", catch_up(directory, bytes)? / 1e9);

@@ -33,8 +33,14 @@ struct Arguments {
 enum Part {
     /// The journal beside other engines
     Journal,
-    /// Durable sockets between two processes
+    /// Durable sockets between two processes: the next three
     Ends,
+    /// Many sends under way at once, with each policy
+    Many,
+    /// One send after the other, beside a plain socket
+    Turns,
+    /// A backlog that a receiver catches up with
+    Backlog,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -79,8 +85,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     if part.is_none_or(|part| part == Part::Journal) {
         result = measure(&directory, time);
     }
-    if part.is_none_or(|part| part == Part::Ends) {
-        result = result.and_then(|()| ends::measure(&directory, time));
+    let is_asked = |own| part.is_none_or(|part| part == Part::Ends || part == own);
+    if is_asked(Part::Many) {
+        result = result.and_then(|()| ends::measure_many(&directory, time));
+    }
+    if is_asked(Part::Turns) {
+        result = result.and_then(|()| ends::measure_turns(&directory, time));
+    }
+    if is_asked(Part::Backlog) {
+        result = result.and_then(|()| ends::measure_backlog(&directory));
     }
     std::fs::remove_dir_all(&directory)?;
     result

@@ -23,8 +23,10 @@ pub(crate) struct Life {
     dies_at: AtomicU64,
     /// What the disk held when the process died.
     left: Mutex<Option<Image>>,
-    /// Messages that were durable once.
+    /// Messages that were once as safe as the policy asks.
     durable: Mutex<BTreeSet<MessageId>>,
+    /// What is written is safe: the policy asks for no more.
+    is_written_safe: AtomicBool,
     /// Syncs say yes and do nothing.
     lies: AtomicBool,
 }
@@ -55,7 +57,12 @@ impl Life {
         self.dies_at.store(0, Ordering::Relaxed);
     }
 
-    /// A message was made durable.
+    /// The policy asks for no more than that messages are written.
+    pub(crate) fn written_is_safe(&self) {
+        self.is_written_safe.store(true, Ordering::Relaxed);
+    }
+
+    /// A message was made as safe as the policy asks.
     pub(crate) fn is_durable(&self, id: MessageId) -> bool {
         self.durable.lock().unwrap_or_else(PoisonError::into_inner).contains(&id)
     }
@@ -72,6 +79,16 @@ impl Life {
                 });
             }
         }
+    }
+
+    fn note_written(&self, bytes: &[u8]) {
+        if !self.is_written_safe.load(Ordering::Relaxed) || self.is_dead() {
+            return;
+        }
+        let mut durable = self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        MessageId::find(bytes, |id| {
+            durable.insert(id);
+        });
     }
 
     fn left(&self) -> std::sync::MutexGuard<'_, Option<Image>> {
@@ -157,7 +174,9 @@ impl StorageFile for MountedFile {
 
     fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
         self.mounted.call();
-        self.file.write_at(at, bytes)
+        self.file.write_at(at, bytes)?;
+        self.mounted.life.note_written(bytes);
+        Ok(())
     }
 
     fn allocate(&self, bytes: u64) -> io::Result<()> {

@@ -60,6 +60,8 @@ pub(crate) struct Planned {
 /// See the file's first paragraph. Fields are dropped in this order.
 pub(crate) struct Process {
     pub(crate) sending: Option<(MessageId, Call<()>)>,
+    /// A copy of the reply that is being sent.
+    pub(crate) reply: Option<Message>,
     pub(crate) receiving: Option<Call<Message>>,
     /// Messages to be sent, with the address and what they are a reply to.
     pub(crate) to_send: VecDeque<(MessageId, Message)>,
@@ -163,6 +165,7 @@ impl Process {
         plan.dials.iter().for_each(|to| driver.connect(*to as u64 + 1, &format!("node{to}")));
         Ok(Self {
             sending: None,
+            reply: None,
             receiving: None,
             to_send: VecDeque::new(),
             held: Vec::new(),
@@ -182,6 +185,7 @@ impl Process {
     /// Begins to send a message.
     pub(crate) fn send(&mut self, id: MessageId, message: Message) {
         let socket = Arc::clone(&self.socket);
+        self.reply = Some(message.clone());
         let mut message = message;
         self.sending = Some((id, Box::pin(async move { socket.send_async(&mut message).await })));
     }

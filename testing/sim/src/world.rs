@@ -99,6 +99,8 @@ pub(crate) struct Node {
     /// Its present life is its last; it does not come back.
     pub(crate) is_last_life: bool,
     pub(crate) retired: bool,
+    /// Its machine has lost power at some time.
+    pub(crate) lost_power: bool,
     /// REQ: the request that waits for its reply, and that it was sent.
     pub(crate) asked: Option<(MessageId, bool)>,
 }
@@ -152,6 +154,7 @@ impl World {
             doom: (crate::history::End::Killed, 0),
             is_last_life: false,
             retired: false,
+            lost_power: false,
             asked: None,
         };
         let nodes = plan.nodes.iter().map(|plan| node(plan.sends)).collect();

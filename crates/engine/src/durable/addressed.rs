@@ -151,10 +151,25 @@ impl Mailer {
             self.post_plain(pipes, name);
             return Ok(None);
         }
-        let unsynced = self.outbox.record(&Letter::of(pipes, 0, name), last)?;
+        let recorded = self.outbox.record(&Letter::of(pipes, 0, name), last);
+        self.drop_lost();
+        let unsynced = recorded?;
         let offset = self.outbox.end - 1;
         self.waiting.entry(name.to_vec()).or_default().insert(offset, 1);
         Ok(Some(unsynced))
+    }
+
+    /// Forgets what was lost when the disk failed, before others are given its numbers.
+    fn drop_lost(&mut self) {
+        let Some(from) = self.outbox.take_lost() else { return };
+        self.links.lose_from(from);
+        self.waiting.values_mut().for_each(|waiting| drop(waiting.split_off(&from)));
+        self.later.retain(|later| later.offset < from);
+        if let Some(lost) = self.outbox.lost {
+            let lost = from..lost.to + 1;
+            self.settled.insert(lost.clone());
+            self.fresh.insert(lost);
+        }
     }
 
     /// Gives a message to a peer that cannot come back, if it is there and has room.
@@ -376,8 +391,15 @@ impl Mailer {
 
     /// Gives a peer what waits for it.
     pub(super) fn dispatch(&mut self, pipes: &mut Pipes, id: PipeId) {
+        self.drop_lost();
         if let Some(renewed) = self.outbox.take_renewed() {
             self.links.rebase(pipes, renewed);
+            // The journal may have lost what it was told.
+            let end = self.outbox.end;
+            self.fresh.insert(1..self.settled.below().min(end));
+            for range in self.settled.above() {
+                self.fresh.insert(range.start..range.end.min(end));
+            }
         }
         let Some(name) = pipes.peek(id).map(|pipe| pipe.routing_id.clone()) else { return };
         for _ in 0..DISPATCH_TURN {

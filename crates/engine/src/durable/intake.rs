@@ -23,7 +23,9 @@ use oxmq_zmtp::{DurableCommand, DurableStart, SeekTo};
 use self::inbox::Inbox;
 use super::deliver::{Place, Verdicts, mark};
 use super::receive::{Cursor, Source};
-use super::{ACK_DELAY, ACKS_PER_BATCH, DurableStatus, INTAKE_BATCH, Shared, Told, links};
+use super::{
+    ACK_DELAY, ACK_PAUSE, ACKS_PER_BATCH, DurableStatus, INTAKE_BATCH, Shared, Told, links,
+};
 use crate::error::{Error, Result};
 use crate::monitor::EventKind;
 use crate::options::{AckMode, DurableOptions};
@@ -74,6 +76,8 @@ pub(super) struct Intake {
     log_id: u128,
     epochs: Vec<(u64, u64)>,
     epoch: u64,
+    /// How often the store had been opened anew when the log was last looked at.
+    revivals: u64,
     ack_mode: AckMode,
     start: DurableStart,
     attempts_max: u32,
@@ -100,6 +104,8 @@ pub(super) struct Intake {
     fresh_inbox: Ranges,
     fresh_count: usize,
     fresh_since: Option<Instant>,
+    /// When what was settled was last recorded.
+    noted_at: Option<Instant>,
     untold: VecDeque<Untold>,
     awaited: bool,
     /// The disk failed with records that were not safe; the store opens anew then.
@@ -113,6 +119,7 @@ pub(super) struct Intake {
 impl Intake {
     pub(super) fn new(shared: Shared, log: Log, options: &DurableOptions) -> Result<Intake> {
         let opened = |error| Error::store("reading what is settled", error);
+        let revivals = shared.store.revivals();
         let status = log.status().map_err(opened)?;
         let consumer = log.consumer(b"", 1).map_err(opened)?;
         let done = log.consumer_status(consumer).map_err(opened)?;
@@ -131,6 +138,7 @@ impl Intake {
             log_id: u128::from_be_bytes(status.id),
             epochs: status.epochs,
             epoch: status.epoch,
+            revivals,
             ack_mode: options.ack,
             start: options.start,
             attempts_max: options.attempts_max,
@@ -152,6 +160,7 @@ impl Intake {
             fresh_inbox: Ranges::new(0),
             fresh_count: 0,
             fresh_since: None,
+            noted_at: None,
             untold: VecDeque::new(),
             awaited: false,
             failed_until: None,
@@ -236,7 +245,10 @@ impl Intake {
             self.acknowledge_last(pipes)?;
         }
         if !self.has_in(pipes) {
-            self.note_settled(pipes, self.shared.clock.now());
+            let now = self.shared.clock.now();
+            if self.noted_at.is_none_or(|at| at + ACK_PAUSE <= now) {
+                self.note_settled(pipes, now);
+            }
             return Err(Error::WouldBlock);
         }
         if self.fresh_count >= ACKS_PER_BATCH {

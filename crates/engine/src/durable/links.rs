@@ -59,7 +59,9 @@ pub(super) struct Link {
     expected: u64,
     /// Messages sent.
     seq: u64,
-    /// `seq` at the last PING, and at the last one that was answered; `answered <= asked`.
+    /// `seq` at the last PING, and at the last one that was answered; `answered <= asked`. Of a
+    /// peer that speaks the extension, `answered` is that of the last message that it has
+    /// acknowledged.
     asked: u64,
     answered: u64,
     /// Bytes sent since the last PING.
@@ -86,6 +88,17 @@ impl Link {
         settled
     }
 
+    /// Messages that were sent.
+    pub(super) fn sent_so_far(&self) -> u64 {
+        self.seq
+    }
+
+    /// Of the messages that were sent, the last that the peer has acknowledged: it has heard what
+    /// it was told before.
+    pub(super) fn acknowledged_so_far(&self) -> u64 {
+        self.answered
+    }
+
     /// Enough was sent since the peer was last told what is settled.
     fn is_floor_due(&self) -> bool {
         self.kind == Kind::Ours && self.seq >= self.floored + FLOOR_MESSAGES
@@ -110,6 +123,7 @@ impl Link {
         for range in settled {
             while let Some(sent) = self.sent.front().filter(|sent| range.holds(sent.offset)) {
                 taken.push(sent.offset);
+                self.answered = self.answered.max(sent.seq);
                 self.sent.pop_front();
             }
             // Nearly always everything was at the front.
@@ -117,6 +131,8 @@ impl Link {
                 let all = std::mem::take(&mut self.sent).into_iter();
                 let (out, kept) = all.partition::<VecDeque<Sent>, _>(|s| range.holds(s.offset));
                 taken.extend(out.iter().map(|sent| sent.offset));
+                let last = out.iter().map(|sent| sent.seq).max().unwrap_or(0);
+                self.answered = self.answered.max(last);
                 self.sent = kept;
             }
         }
@@ -207,6 +223,13 @@ impl Links {
     pub(super) fn forget(&mut self, offset: u64) {
         for link in self.links.values_mut() {
             let _ = link.take(offset);
+        }
+    }
+
+    /// What peers were sent from this offset on is lost: nobody settles it any more.
+    pub(super) fn lose_from(&mut self, from: u64) {
+        for link in self.links.values_mut() {
+            link.sent.retain(|sent| sent.offset < from);
         }
     }
 

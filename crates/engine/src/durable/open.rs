@@ -46,7 +46,8 @@ const INSTANCE: &[u8] = b"instance";
 pub(crate) fn open(options: &SocketOptions, nudge: Arc<Nudge>, clock: &Clock) -> Result<Opened> {
     let durable = &options.durable;
     let failed = |error| Error::store("opening a durable socket's store", error);
-    let store = Store::open(Path::new(&durable.store), OpenOptions::default()).map_err(failed)?;
+    let opening = OpenOptions { process: crate::sys::process_id, ..OpenOptions::default() };
+    let store = Store::open(Path::new(&durable.store), opening).map_err(failed)?;
     open_in(store, options, nudge, clock)
 }
 

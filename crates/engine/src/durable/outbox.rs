@@ -33,13 +33,16 @@ pub(super) struct Letter<'a> {
     name: &'a [u8],
     ttl: Option<Duration>,
     with: Vec<Extra>,
+    /// Whoever sends it does not wait until it is safe.
+    unattended: bool,
 }
 
 impl<'a> Letter<'a> {
     /// Of the message that a socket sends now.
     pub(super) fn of(pipes: &mut Pipes, skip: usize, name: &'a [u8]) -> Letter<'a> {
         let with = std::mem::take(&mut pipes.durable.with);
-        Letter { skip, name, ttl: pipes.options.message_ttl, with }
+        let (ttl, unattended) = (pipes.options.message_ttl, pipes.durable.unattended);
+        Letter { skip, name, ttl, with, unattended }
     }
 }
 
@@ -64,6 +67,10 @@ pub(super) struct Outbox {
     pub(super) lost: Option<OffsetRange>,
     /// The store will nudge the socket.
     awaited: bool,
+    /// The store has to, as of what is not safe something was sent by who does not wait for it.
+    unattended: bool,
+    /// How often the store had been opened anew when the log was last looked at.
+    revivals: u64,
     /// Beyond these the socket is mute, or, with `drops_oldest`, the log makes room.
     bytes_max: Option<u64>,
     messages_max: Option<u64>,
@@ -78,6 +85,8 @@ pub(super) struct Outbox {
     failed_until: Option<Instant>,
     /// The log has begun an epoch that peers do not know of.
     renewed: bool,
+    /// Where that epoch has begun: what had these numbers before is lost.
+    lost_from: Option<u64>,
 }
 
 impl Outbox {
@@ -85,6 +94,7 @@ impl Outbox {
         let opened = |error| Error::store("opening a log", error);
         let reserved = Reserve::open(&shared.store, &log, shared.policy);
         let (reserve, lost) = reserved.map_err(opened)?;
+        let revivals = shared.store.revivals();
         let status = log.status().map_err(opened)?;
         Ok(Outbox {
             end: status.next,
@@ -99,6 +109,8 @@ impl Outbox {
             reserve,
             lost,
             awaited: false,
+            unattended: false,
+            revivals,
             bytes_max: options.log_bytes_max,
             messages_max: options.log_messages_max,
             drops_oldest: false,
@@ -107,6 +119,7 @@ impl Outbox {
             full_until: None,
             failed_until: None,
             renewed: false,
+            lost_from: None,
         })
     }
 
@@ -218,6 +231,7 @@ impl Outbox {
         }
         let policy = if reserves || is_anew { SyncPolicy::Always } else { self.shared.policy };
         self.unsafe_yet.push_back((done.lsn, self.end, reserves || is_anew));
+        self.unattended |= letter.unattended;
         self.ages.recorded();
         Ok(Unsynced { store, lsn: done.lsn, policy })
     }
@@ -238,11 +252,14 @@ impl Outbox {
         }
         let Some((last, ..)) = self.unsafe_yet.back().copied() else {
             (self.sync_due, self.failed_until) = (None, None);
+            self.unattended = false;
             return;
         };
         if self.shared.is_given_up(last) {
             return self.begin_anew(now);
         }
+        // Whoever else has committed since has opened the store anew.
+        self.failed_until = None;
         if self.awaited {
             return;
         }
@@ -254,11 +271,15 @@ impl Outbox {
                 }
                 self.sync_due = None;
             }
-            // Whoever sends waits for the disk, and makes the socket go on.
+            // Whoever sends waits, and makes the socket go on.
+            SyncPolicy::Always | SyncPolicy::Os if !self.unattended => return,
             SyncPolicy::Always | SyncPolicy::Os => {}
         }
         self.awaited = true;
-        self.shared.await_safe(last);
+        match self.unsafe_yet.iter().any(|(.., reserves)| *reserves) {
+            true => self.shared.await_durable(last),
+            false => self.shared.await_safe(last),
+        }
     }
 
     /// The disk has failed. After a pause the store opens anew, and what was not safe is given up.
@@ -277,7 +298,12 @@ impl Outbox {
     /// After a failure of the disk the store has opened anew: what was not safe is not there. True
     /// if that is so.
     fn follow(&mut self) -> bool {
+        let revivals = self.shared.store.revivals();
+        if revivals == self.revivals {
+            return false;
+        }
         if self.log.epoch().is_ok_and(|epoch| epoch == self.status.epoch) {
+            self.revivals = revivals;
             return false;
         }
         let Ok(mut status) = self.log.status() else { return false };
@@ -298,9 +324,29 @@ impl Outbox {
         self.safe = status.next;
         self.unsafe_yet.clear();
         self.reader = self.log.reader(status.first);
+        let begun = status.epochs.last().map(|(_, first)| *first);
+        self.lost_from = [self.lost_from, begun].into_iter().flatten().min();
         self.status = status;
+        self.revivals = revivals;
         self.renewed = true;
         true
+    }
+
+    /// When the disk has failed, the store opens anew now, and what was not safe is given up.
+    pub(super) fn open_anew(&mut self) -> Result<()> {
+        if self.shared.store.has_failed() {
+            let opened = self.shared.store.batch().commit();
+            opened.map_err(|error| Error::store("opening the store anew", error))?;
+        }
+        self.follow();
+        Ok(())
+    }
+
+    /// An offset that was given to a message in this epoch is not that message's any more: the log
+    /// has begun anew without it.
+    pub(super) fn is_gone(&self, offset: u64, epoch: u64) -> bool {
+        let later = self.status.epochs.iter().find(|(other, _)| *other > epoch);
+        later.is_some_and(|(_, first)| offset >= *first)
     }
 
     /// The store has nudged.
@@ -312,6 +358,12 @@ impl Outbox {
     pub(super) fn due(&self) -> Option<Instant> {
         let due = [self.sync_due, self.full_until, self.failed_until, self.ages.due()];
         due.into_iter().flatten().min()
+    }
+
+    /// After a failure of the disk: from this number on, what was sent before it is lost, and the
+    /// number may be another message's.
+    pub(super) fn take_lost(&mut self) -> Option<u64> {
+        self.lost_from.take()
     }
 
     /// For peers that are connected and were told of an earlier epoch: what was lost with it, and

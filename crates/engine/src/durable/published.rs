@@ -187,8 +187,16 @@ impl Publisher {
 
     /// Gives every subscriber what it wants and can take.
     fn dispatch(&mut self, pipes: &mut Pipes) {
+        if let Some(from) = self.outbox.take_lost() {
+            self.links.lose_from(from);
+            let lost_to = self.outbox.lost.map_or(from, |lost| lost.to + 1);
+            self.subscribers.values_mut().for_each(|s| s.lose(from..lost_to));
+        }
         if let Some(renewed) = self.outbox.take_renewed() {
             self.links.rebase(pipes, renewed);
+            // The journal may have lost what it was told.
+            self.subscribers.values_mut().for_each(Subscriber::tell_again);
+            self.fresh += 1;
         }
         self.publish_plain(pipes);
         let mut more = false;
@@ -233,7 +241,8 @@ impl Publisher {
             }
             return false;
         }
-        self.fresh += usize::from(self.outbox.skip_gap(pipes, id, subscriber));
+        let sent = self.links.link(id).map_or(0, |link| link.sent_so_far());
+        self.fresh += usize::from(self.outbox.skip_gap(pipes, id, subscriber, sent));
         self.links.tell_floor(pipes, id, |_| links::floor(&subscriber.settled));
         for _ in 0..DISPATCH_TURN {
             let Some(subscriber) = self.subscribers.get_mut(&id) else { return false };
@@ -380,7 +389,7 @@ impl Publisher {
         if let Err(error) = recorded {
             // It asks again when it comes again.
             pipes.durable.events.push((Some(id), EventKind::StoreFailed { error }));
-            pipes.lost.push((id, Loss::Replaced("its seek could not be recorded")));
+            pipes.lost.push((id, Loss::Refused("its seek could not be recorded")));
             return;
         }
         subscriber.go_on_at(below);
@@ -501,7 +510,9 @@ impl Pattern for Publisher {
         if let Some(parts) = parts {
             self.unpublished.push_back((offset, parts));
         }
-        if let Some(at) = self.resume(pipes, self.outbox.shared.clock.now()) {
+        if pipes.durable.unattended
+            && let Some(at) = self.resume(pipes, self.outbox.shared.clock.now())
+        {
             pipes.due_by(at);
         }
         Err(Error::Unsynced(unsynced))
@@ -554,7 +565,11 @@ impl Pattern for Publisher {
                 self.opened(pipes, id, (epoch, below), &settled, start);
             }
             Told::Command(DurableCommand::Ack { settled }) if link.kind == Kind::Ours => {
-                for offset in link.acknowledged(&settled) {
+                let settled = link.acknowledged(&settled);
+                if let Some(subscriber) = self.subscribers.get_mut(&id) {
+                    subscriber.heard(link.acknowledged_so_far());
+                }
+                for offset in settled {
                     self.settle(id, offset);
                 }
             }
@@ -596,9 +611,13 @@ impl Pattern for Publisher {
 
 impl Durable for Publisher {
     fn status(&mut self) -> DurableStatus {
-        let end = self.outbox.end;
-        let behind = |settled: &Ranges| (end - 1).saturating_sub(settled.count_in(&(1..end)));
-        let here = self.subscribers.values().map(|s| behind(&s.settled));
+        // What the log has let go of is no longer to be settled, unless a subscriber has it in
+        // hand.
+        let kept = self.outbox.log.first().unwrap_or(1)..self.outbox.end;
+        let count = kept.end.saturating_sub(kept.start);
+        let behind = |settled: &Ranges| count.saturating_sub(settled.count_in(&kept));
+        let in_hand = |s: &Subscriber| s.given.range(..kept.start).count() as u64;
+        let here = self.subscribers.values().map(|s| behind(&s.settled) + in_hand(s));
         let is_here = |name: &[u8]| self.subscribers.values().any(|s| s.name == name);
         let known = self.outbox.log.consumers().unwrap_or_default();
         let away = known.iter().filter(|c| !is_here(&c.name)).map(|c| behind(&c.acked));

@@ -124,6 +124,36 @@ impl Queue {
         runs
     }
 
+    /// The journal may have lost what it was told: it is told anew of everything below `end`.
+    pub(super) fn tell_again(&mut self, end: u64) {
+        self.fresh.insert(1..self.settled.below().min(end));
+        for range in self.settled.above() {
+            self.fresh.insert(range.start..range.end.min(end));
+        }
+    }
+
+    /// What had these numbers is lost; below `end` they are given to nobody any more.
+    pub(super) fn lose_from(&mut self, from: u64, end: u64) {
+        self.again.split_off(&from);
+        self.tried.split_off(&from);
+        self.later.retain(|(_, offset), _| *offset < from);
+        if from < end {
+            self.settle(from..end);
+        }
+    }
+
+    /// The last offset below `end` that is not settled.
+    pub(super) fn last_unsettled(&self, end: u64) -> Option<u64> {
+        let mut above = end;
+        for range in self.settled.above().rev() {
+            if range.end < above {
+                break;
+            }
+            above = above.min(range.start);
+        }
+        above.checked_sub(1).filter(|offset| *offset >= self.settled.below())
+    }
+
     /// What the journal has to be told.
     pub(super) fn take_fresh(&mut self) -> Option<Ranges> {
         let some = self.fresh.above_count() > 0 || self.fresh.below() > 0;

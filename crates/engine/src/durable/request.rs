@@ -37,16 +37,18 @@ enum Exchange {
 pub(super) struct Request {
     both: Dealer,
     exchange: Exchange,
-    /// The number of the present request, and its offset.
+    /// The number of the present request, its offset, and the log's epoch when it was recorded.
     number: u32,
     offset: Option<u64>,
+    epoch: u64,
     /// `has_in` has found the reply and taken its envelope off.
     opened: bool,
 }
 
 impl Request {
     pub(super) fn new(mut both: Dealer) -> Request {
-        let inherited = both.sender.first_unsettled();
+        // A request gives the one before up, whatever of that was recorded.
+        let inherited = both.sender.last_unsettled();
         let number = inherited
             .as_ref()
             .and_then(|(_, record)| Some(u32::from_be_bytes(record.part(0).try_into().ok()?)));
@@ -54,9 +56,11 @@ impl Request {
             Some(_) => Exchange::Inherited,
             None => Exchange::Idle,
         };
+        let epoch = both.sender.outbox.status.epoch;
         Request {
             both,
             exchange,
+            epoch,
             number: number.unwrap_or_else(crate::random::u32),
             offset: inherited.map(|(offset, _)| offset),
             opened: false,
@@ -68,6 +72,33 @@ impl Request {
         self.both.intake.finish_last(pipes);
         if let Some(offset) = self.offset.take() {
             self.both.sender.settle_one(offset);
+        }
+    }
+
+    /// The disk may have failed before the request was safe, and the log have begun anew without
+    /// it: then nothing is outstanding.
+    fn follow(&mut self, pipes: &mut Pipes) {
+        if self.both.sender.outbox.shared.store.has_failed() {
+            // What is settled is recorded again before the journal is told that replies are.
+            if self.both.sender.outbox.open_anew().is_err() {
+                return;
+            }
+            self.both.sender.dispatch(pipes);
+        }
+        let outbox = &self.both.sender.outbox;
+        let Some(offset) = self.offset.filter(|offset| outbox.is_gone(*offset, self.epoch)) else {
+            return;
+        };
+        self.offset = None;
+        if offset < outbox.end {
+            self.both.sender.settle_one(offset);
+        } else {
+            // The next message has its number.
+            self.both.sender.links.forget(offset);
+        }
+        if matches!(self.exchange, Exchange::Waiting | Exchange::Inherited) {
+            self.exchange = Exchange::Idle;
+            self.opened = false;
         }
     }
 
@@ -136,6 +167,7 @@ impl Pattern for Request {
     }
 
     fn send(&mut self, pipes: &mut Pipes, part: &mut Msg) -> Result<()> {
+        self.follow(pipes);
         match self.exchange {
             Exchange::Waiting | Exchange::Reply if !pipes.options.req_relaxed => {
                 return Err(Error::State {
@@ -154,6 +186,7 @@ impl Pattern for Request {
                 self.exchange = Exchange::Waiting;
                 self.opened = false;
                 self.offset = Some(self.both.sender.outbox.end - 1);
+                self.epoch = self.both.sender.outbox.status.epoch;
             }
             // The request is not sent, and nothing of it is left.
             Err(_) => self.exchange = Exchange::Idle,
@@ -163,6 +196,7 @@ impl Pattern for Request {
     }
 
     fn recv(&mut self, pipes: &mut Pipes) -> Result<Msg> {
+        self.follow(pipes);
         match self.exchange {
             Exchange::Idle | Exchange::Request | Exchange::Answered => {
                 return Err(Error::State {
@@ -205,7 +239,9 @@ impl Pattern for Request {
     }
 
     fn resume(&mut self, pipes: &mut Pipes, now: Instant) -> Option<Instant> {
-        Dealer::resume(&mut self.both, pipes, now)
+        let next = Dealer::resume(&mut self.both, pipes, now);
+        self.follow(pipes);
+        next
     }
 
     fn acknowledge(&mut self, pipes: &mut Pipes) -> Result<()> {

@@ -92,7 +92,9 @@ impl Routed {
         self.mid_send = false;
         self.address = None;
         let posted = self.mailer.post(pipes, name, part)?;
-        if let Some(at) = self.resume(pipes, self.mailer.outbox.shared.clock.now()) {
+        if pipes.durable.unattended
+            && let Some(at) = self.resume(pipes, self.mailer.outbox.shared.clock.now())
+        {
             pipes.due_by(at);
         }
         match posted {

@@ -13,7 +13,7 @@ use super::aside::{self, Aside, REJECTED, is_spent};
 use super::links::{Kind, Links, gap_event};
 use super::outbox::{Letter, Outbox};
 use super::queue::Queue;
-use super::{ACK_DELAY, DISPATCH_TURN, DurableStatus, Told, Unsynced, links};
+use super::{ACK_DELAY, DISPATCH_TURN, DurableStatus, Told, links};
 use crate::error::{Error, Result};
 use crate::monitor::EventKind;
 use crate::pipe::PipeId;
@@ -50,9 +50,13 @@ impl Sender {
         self
     }
 
-    /// The first message that is not settled.
-    pub(super) fn first_unsettled(&mut self) -> Option<(u64, Record)> {
-        let (offset, _) = self.queue.peek(self.outbox.end)?;
+    /// The last message that is not settled; all before it are settled now.
+    pub(super) fn last_unsettled(&mut self) -> Option<(u64, Record)> {
+        let offset = self.queue.last_unsettled(self.outbox.end)?;
+        if self.queue.settled.below() < offset {
+            self.queue.settle(1..offset);
+            self.note_settled();
+        }
         Some((offset, self.outbox.read(offset).ok()??))
     }
 
@@ -70,20 +74,17 @@ impl Sender {
             return Ok(());
         }
         let unsynced = self.outbox.record(&Letter::of(pipes, 0, b""), part)?;
-        self.recorded(pipes, unsynced)
+        if pipes.durable.unattended
+            && let Some(at) = self.resume(pipes, self.outbox.shared.clock.now())
+        {
+            pipes.due_by(at);
+        }
+        Err(Error::Unsynced(unsynced))
     }
 
     /// A first part would be taken.
     pub(super) fn has_out(&self) -> bool {
         self.outbox.is_mid_message() || self.outbox.has_room(self.unsettled())
-    }
-
-    /// What `send` answers once the message is in the log.
-    pub(super) fn recorded(&mut self, pipes: &mut Pipes, unsynced: Unsynced) -> Result<()> {
-        if let Some(at) = self.resume(pipes, self.outbox.shared.clock.now()) {
-            pipes.due_by(at);
-        }
-        Err(Error::Unsynced(unsynced))
     }
 
     /// A pipe has its peer.
@@ -257,8 +258,14 @@ impl Sender {
 
     /// Gives out what can go.
     pub(super) fn dispatch(&mut self, pipes: &mut Pipes) {
+        if let Some(from) = self.outbox.take_lost() {
+            self.links.lose_from(from);
+            let lost_to = self.outbox.lost.map_or(from, |lost| lost.to + 1);
+            self.queue.lose_from(from, lost_to);
+        }
         if let Some(renewed) = self.outbox.take_renewed() {
             self.links.rebase(pipes, renewed);
+            self.queue.tell_again(self.outbox.end);
         }
         for _ in 0..DISPATCH_TURN {
             let Some((offset, attempt)) = self.queue.peek(self.outbox.safe) else { break };

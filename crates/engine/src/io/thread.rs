@@ -333,7 +333,7 @@ impl Loop {
         let mut busy = Vec::with_capacity(sockets.len());
         for socket in sockets {
             let mut state = socket.lock();
-            let again = state.pipes.tick();
+            let again = state.tick();
             self.finish(&socket, state);
             if again {
                 busy.push(socket);

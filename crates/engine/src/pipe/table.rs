@@ -71,6 +71,8 @@ pub(crate) struct Pipes {
     ticking: bool,
     /// Bytes are buffered and no tick is running: the I/O thread must be asked.
     pub(crate) wants_tick: bool,
+    /// More follows in the same turn: what is committed waits for its end, when all is written.
+    corked: bool,
     idle_ticks: u32,
     sends: u64,
     sends_at_tick: u64,
@@ -117,6 +119,7 @@ impl Pipes {
             last_flush: None,
             ticking: false,
             wants_tick: false,
+            corked: false,
             idle_ticks: 0,
             sends: 0,
             sends_at_tick: 0,
@@ -376,6 +379,9 @@ impl Pipes {
         match &net.connection {
             Some(connection) if !connection.blocked => {}
             _ => return,
+        }
+        if self.corked && backlog < FLUSH_BYTES {
+            return self.hold_back(id);
         }
         if self.inline_sends < self.inline_sends_max {
             self.inline_sends += 1;

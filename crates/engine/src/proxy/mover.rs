@@ -342,12 +342,18 @@ impl<'a> Locked<'a> {
 
     fn send_all(&mut self, place: usize, message: &mut Message) -> Result<()> {
         let state = self.states[place].as_deref_mut().ok_or(Error::Closed)?;
-        recorded(send_all(state, message))
+        state.pipes.durable.unattended = true;
+        let sent = send_all(state, message);
+        state.pipes.durable.unattended = false;
+        recorded(sent)
     }
 
     fn send(&mut self, place: usize, part: &mut Msg) -> Result<()> {
         let state = self.states[place].as_deref_mut().ok_or(Error::Closed)?;
-        recorded(state.pattern.send(&mut state.pipes, part))
+        state.pipes.durable.unattended = true;
+        let sent = state.pattern.send(&mut state.pipes, part);
+        state.pipes.durable.unattended = false;
+        recorded(sent)
     }
 }
 

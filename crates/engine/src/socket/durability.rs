@@ -10,7 +10,7 @@ use std::time::Instant;
 use oxmq_journal::Lsn;
 use oxmq_message::{Delivery, Message};
 use oxmq_pipe::Interest;
-use oxmq_zmtp::DurablePeer;
+use oxmq_zmtp::{DurablePeer, SocketType};
 
 use super::state::{Life, State};
 use super::transfer::send_all;
@@ -33,9 +33,11 @@ impl State {
         while !self.pipes.durable.told.is_empty() {
             // What a peer says may settle what a future waits for.
             self.changes += 1;
+            self.pipes.cork();
             for (id, told) in std::mem::take(&mut self.pipes.durable.told) {
                 self.pattern.told(&mut self.pipes, id, told);
             }
+            self.pipes.uncork();
         }
         for (id, kind) in std::mem::take(&mut self.pipes.durable.events) {
             let endpoint = id.and_then(|id| Some(self.pipes.peek(id)?.endpoint.clone()));
@@ -48,10 +50,28 @@ impl State {
         if !self.pipes.durable.on || self.life != Life::Open {
             return None;
         }
+        self.pipes.cork();
         let next = self.pattern.resume(&mut self.pipes, now);
+        self.pipes.uncork();
         self.tell_pattern();
         self.changes += 1;
         next
+    }
+
+    /// The same; when to come again is noted.
+    fn go_on(&mut self, now: Instant) {
+        if let Some(at) = self.resume_pattern(now) {
+            self.pipes.due_by(at);
+        }
+        self.settle();
+    }
+
+    /// One flush tick of the I/O thread; false when it need not come again.
+    pub(crate) fn tick(&mut self) -> bool {
+        if std::mem::take(&mut self.pipes.durable.deferred) > 0 {
+            self.go_on(self.pipes.clock.now());
+        }
+        self.pipes.tick()
     }
 
     /// The same, after a sync or a verdict.
@@ -191,9 +211,28 @@ impl SocketCore {
     #[cold]
     fn await_unsynced(&self, error: Error) -> Result<()> {
         let Error::Unsynced(unsynced) = error else { return Err(error) };
-        unsynced.wait()?;
-        self.resume();
-        Ok(())
+        let done = unsynced.wait();
+        self.resume_sender();
+        done
+    }
+
+    /// Lets a durable socket go on whose sender has waited. What goes out now is written as any
+    /// other stream is: at once, or with what follows.
+    fn resume_sender(&self) {
+        let mut state = self.lock();
+        if state.life == Life::Open {
+            state.obey(&self.mailbox);
+            let now = state.pipes.clock.now();
+            // Who also receives may wait for an answer next; who has no I/O thread has no tick.
+            let only_sends = matches!(state.pipes.socket_type, SocketType::Push | SocketType::Pub);
+            let may_wait = only_sends && self.io().is_some();
+            if !may_wait || state.pipes.durable.goes_on(now) {
+                state.go_on(now);
+            } else {
+                state.pipes.want_tick();
+            }
+        }
+        self.leave(state);
     }
 }
 
@@ -355,7 +394,8 @@ struct Slot {
 }
 
 impl Safe {
-    pub(super) fn new(unsynced: &Unsynced) -> Safe {
+    /// The socket is nudged then, whoever still waits.
+    pub(super) fn new(unsynced: &Unsynced, nudge: Option<Arc<Nudge>>) -> Safe {
         let slot = Arc::new(Mutex::new(Slot::default()));
         let told = slot.clone();
         unsynced.on_safe(move |done| {
@@ -363,6 +403,9 @@ impl Safe {
             slot.done = Some(done);
             let waker = slot.waker.take();
             drop(slot);
+            if let Some(nudge) = nudge {
+                nudge.nudge();
+            }
             if let Some(waker) = waker {
                 waker.wake();
             }

@@ -122,13 +122,12 @@ impl Future for Send<'_> {
             if let Some(safe) = &mut this.safe {
                 let done = std::task::ready!(Pin::new(safe).poll(cx));
                 this.safe = None;
-                this.place.core.resume();
                 return Poll::Ready(done);
             }
             let message = &mut *this.message;
             match this.place.poll(cx, Interest::OUT, |state| send_all(state, message)) {
                 Poll::Ready(Err(Error::Unsynced(unsynced))) => {
-                    this.safe = Some(Safe::new(&unsynced));
+                    this.safe = Some(Safe::new(&unsynced, this.place.core.nudge.get().cloned()));
                 }
                 done => return done,
             }

@@ -413,12 +413,16 @@ impl State {
     #[inline]
     pub(crate) fn is_settled(&self) -> bool {
         let pipes = &self.pipes;
-        pipes.lost.is_empty() && !pipes.has_drained() && pipes.closing.is_empty()
+        pipes.lost.is_empty()
+            && !pipes.has_drained()
+            && pipes.closing.is_empty()
+            && !pipes.durable.has_news()
     }
 
     #[cold]
     fn settle_now(&mut self) {
         loop {
+            self.tell_pattern();
             for id in std::mem::take(&mut self.pipes.closing) {
                 // `zmq_socket(3)`: a message tells of connections that the peer has closed; of
                 // those that we close none does.

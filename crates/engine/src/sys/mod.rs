@@ -11,7 +11,7 @@ mod linux;
 pub use linux::{
     Credentials, Epoll, EventFd, Events, Interest, POLL_IN, POLL_OUT, POLL_PRI, PollFd, Readiness,
     SignalSet, address_of, adopt_fd, bind_address, bind_to_device, connect_address, family_of,
-    ignore_unsupported, mss_bytes, peer_credentials, peer_groups, poll, set_affinity,
+    ignore_unsupported, mss_bytes, peer_credentials, peer_groups, poll, process_id, set_affinity,
     set_bind_without_port, set_busy_poll_us, set_priority, set_scheduling, set_thread_name,
     set_timer_slack, unsent_bytes, with_signals_blocked,
 };

@@ -1,6 +1,7 @@
 //! What bounds a durable socket's logs: how much they hold, how long, and how often a message is
 //! tried; and that everybody is told of what is given up.
 
+use std::future::Future;
 use std::time::Duration;
 
 use oxmq_engine::options::{AckMode, Keep, SocketOptions};
@@ -270,6 +271,45 @@ fn a_publisher_at_its_limits_drops_the_oldest_and_tells() {
     send(&small, "fits").unwrap();
 }
 
+/// What a full log dropped counted as settled by every subscriber, so that one that knows nothing
+/// of the log any more, or another of its name, was not told of it.
+#[test]
+fn a_known_name_that_comes_back_knowing_nothing_is_told_what_was_dropped() {
+    let folder = Folder::new();
+    let (here, there) = (context(), context());
+    let publisher = with(&here, SocketType::Pub, &folder, "out", |options| {
+        options.durable.log_messages_max = Some(2);
+    });
+    let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
+    let subscribe = |store: &str| {
+        let sub = durable(&there, SocketType::Sub, &folder, store, "lucy");
+        sub.subscribe(b"").unwrap();
+        let monitor = sub.monitor().unwrap();
+        sub.connect(&endpoint).unwrap();
+        publisher.wait_changed(Wait::For(WATCHDOG), |peers| peers.subscribers == 1).unwrap();
+        (sub, monitor)
+    };
+    drop(subscribe("old"));
+    publisher.wait_changed(Wait::For(WATCHDOG), |peers| peers.connected == 0).unwrap();
+    for n in 1..=5 {
+        send(&publisher, &n.to_string()).unwrap();
+    }
+    let (sub, monitor) = subscribe("new");
+    assert_eq!([recv(&sub), recv(&sub)], ["4", "5"]);
+    assert_eq!(gap(&monitor), (1, 3, "retention"));
+    sub.acknowledge().unwrap();
+    publisher.flush(Wait::For(WATCHDOG)).unwrap();
+    // It has acknowledged what came behind the gap, so that it has heard of it.
+    drop((sub, monitor));
+    publisher.wait_changed(Wait::For(WATCHDOG), |peers| peers.connected == 0).unwrap();
+    let (sub, monitor) = subscribe("newer");
+    send(&publisher, "6").unwrap();
+    assert_eq!(recv(&sub), "6");
+    while let Some(event) = monitor.try_recv() {
+        assert!(!matches!(event.kind, EventKind::Gap { .. }), "{event:?}");
+    }
+}
+
 /// What the log holds that the application has not settled was bounded by RCVHWM alone.
 #[test]
 fn a_receiver_takes_no_more_than_its_log_may_hold() {
@@ -379,6 +419,34 @@ fn dead(folder: &Folder, store: &str, log: &str) -> Vec<String> {
         })
         .unwrap();
     found
+}
+
+/// A message of the socket's own log was set aside while the socket looked for one to receive, and
+/// monitors were told only when something else happened.
+#[test]
+fn monitors_are_told_at_once_that_a_message_was_set_aside() {
+    let folder = Folder::new();
+    let context = context();
+    // Without an I/O thread nothing happens but what is called here.
+    context.configure(|options| options.io_threads = 0);
+    let pull = with(&context, SocketType::Pull, &folder, "in", |options| {
+        options.durable.ack = AckMode::Explicit;
+        options.durable.attempts_max = 1;
+    });
+    let monitor = pull.monitor().unwrap();
+    pull.bind("inproc://in").unwrap();
+    let push = context.socket(SocketType::Push).unwrap();
+    push.connect("inproc://in").unwrap();
+    send(&push, "bad").unwrap();
+    let bad = pull.recv_message(Wait::For(WATCHDOG)).unwrap();
+    assert!(bad.nack(Duration::ZERO));
+    // Carries the verdict out, and then finds nothing but what was tried too often.
+    let mut waiting = Box::pin(pull.recv_async());
+    let mut nobody = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(waiting.as_mut().poll(&mut nobody).is_pending());
+    let told: Vec<EventKind> = std::iter::from_fn(|| Some(monitor.try_recv()?.kind)).collect();
+    let is_told = told.iter().any(|kind| matches!(kind, EventKind::DeadLetter { offset: 1 }));
+    assert!(is_told, "{told:?}");
 }
 
 /// A message whose place among the dead letters could not be had stayed with nobody until the next
@@ -524,6 +592,37 @@ fn a_subscriber_goes_back_in_the_log_of_its_publisher() {
     publisher.flush(Wait::For(WATCHDOG)).unwrap();
     send(&publisher, "6").unwrap();
     assert_eq!(recv(&sub), "6");
+}
+
+/// A seek that the publisher could not record was to be asked for again on the next connection, and
+/// the connection was not ended: the subscriber waited for ever.
+#[test]
+fn a_subscriber_whose_seek_could_not_be_recorded_is_disconnected() {
+    let folder = Folder::new();
+    let (here, there) = (context(), context());
+    let publisher = with(&here, SocketType::Pub, &folder, "out", |options| {
+        options.durable.keep = Keep::Limits;
+        options.durable.log_messages_max = Some(100);
+    });
+    let endpoint = publisher.bind("tcp://127.0.0.1:*").unwrap();
+    let told = publisher.monitor().unwrap();
+    let sub = durable(&there, SocketType::Sub, &folder, "lucy", "lucy");
+    sub.subscribe(b"").unwrap();
+    sub.connect(&endpoint).unwrap();
+    publisher.wait_changed(Wait::For(WATCHDOG), |peers| peers.subscribers == 1).unwrap();
+    send(&publisher, "1").unwrap();
+    assert_eq!(recv(&sub), "1");
+    // The same store, closed under the publisher's hands.
+    let path = folder.path().join("out");
+    let store = oxmq_engine::journal::Store::open(&path, Default::default()).unwrap();
+    store.close().unwrap();
+    sub.seek(Position::Earliest).unwrap();
+    event(&told, |kind| matches!(kind, EventKind::StoreFailed { .. }).then_some(()));
+    let reason = event(&told, |kind| match kind {
+        EventKind::Disconnected { reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    assert_eq!(reason, "its seek could not be recorded");
 }
 
 #[test]

@@ -45,3 +45,29 @@ fn a_waker_that_waits_is_noted_once() {
     assert_eq!(counts.map(|count| count.0.load(Ordering::SeqCst)), [1, 1]);
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+/// Who waits to be told that something is written is told without a sync, and who waits for a sync
+/// is not told before it.
+#[test]
+fn what_is_written_is_told_before_it_is_synced() {
+    let folder = std::env::temp_dir().join(format!("oxmq-on-written-{}", std::process::id()));
+    let options = OpenOptions { driven: true, ..OpenOptions::default() };
+    let store = Store::open(&folder, options).unwrap();
+    let log = store.log(b"log", &LogOptions::default()).unwrap();
+    store.do_syncs();
+    let lsn = log.append(&[b"x"], b"").unwrap().lsn;
+    let (written, synced) = (Arc::new(Count::default()), Arc::new(Count::default()));
+    let (of_written, of_synced) = (Arc::clone(&written), Arc::clone(&synced));
+    store.on_written(lsn, Box::new(move |done| done.map_or((), |()| of_written.wake())));
+    assert_eq!((store.is_written(lsn), written.0.load(Ordering::SeqCst)), (false, 0));
+    assert!(store.do_syncs());
+    assert_eq!((store.is_written(lsn), written.0.load(Ordering::SeqCst)), (true, 1));
+    assert!(!store.is_durable(lsn));
+    store.on_synced(lsn, Box::new(move |done| done.map_or((), |()| of_synced.wake())));
+    store.written(lsn).unwrap();
+    assert_eq!((store.is_durable(lsn), synced.0.load(Ordering::SeqCst)), (false, 0));
+    assert!(store.do_syncs());
+    assert_eq!((store.is_durable(lsn), synced.0.load(Ordering::SeqCst)), (true, 1));
+    drop((log, store));
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -276,11 +276,11 @@ impl LogState {
         self.epochs.push_back((epoch, first));
     }
 
-    /// Lets go of everything below `to`, and remembers the loss.
+    /// Lets go of everything below `to`, and remembers the loss. It is acknowledged by nobody: a
+    /// consumer that comes back is told of it.
     pub(crate) fn trim(&mut self, from: u64, to: u64, reason: u8, out: &mut Vec<(u32, i64)>) {
         self.advance(to, out);
         for consumer in self.consumers.values_mut() {
-            consumer.acked.raise(to);
             consumer.attempts = consumer.attempts.split_off(&to);
         }
         self.remember_gap(from, to, reason);

@@ -11,7 +11,7 @@
 //! | I6 | a log keeps to its disk | `world::apps` |
 //! | I7 | recovery is idempotent | `recovery` |
 //! | I8 | a peer without the extension gets none of its commands | `settled` |
-//! | I9 | what is on a connection was durable before | `settled` |
+//! | I9 | what is on a connection was as safe before as the policy asks | `settled` |
 //! | I10 | an acknowledgement settles what its connection was sent, and nothing else | `settled` |
 //! | identity | a message has one place in one log, and each place one message | `order` |
 

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oxmq_engine::options::SyncPolicy;
-
 use super::{Facts, Violation};
 use crate::history::{Operation, What};
 use crate::message::MessageId;
@@ -28,8 +26,9 @@ pub(super) fn check(facts: &Facts<'_>, found: &mut Vec<Violation>) {
                 }
             }
             What::WroteMessage { end, to, id, offset, durable } => {
-                if !durable && facts.plan.nodes[*node].sync != SyncPolicy::Os {
-                    let what = format!("at {at} node{node} sent {id} to node{to} before its sync");
+                if !durable {
+                    let what =
+                        format!("at {at} node{node} sent {id} to node{to} before it is safe");
                     found.push(Violation { rule: "I9", what });
                 }
                 match offset {

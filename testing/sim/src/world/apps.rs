@@ -20,6 +20,9 @@ const READ_MESSAGES: usize = 8192 / 15;
 const SEGMENTS_SPARE: u64 = 8;
 const SEGMENT_BYTES: u64 = 16 * 1024;
 
+/// A program that could not send waits a moment before it tries again; microseconds.
+const RETRY_PAUSE: u64 = 20_000;
+
 /// Messages that an application with explicit verdicts holds at once.
 const HELD_MAX: usize = 5;
 
@@ -148,6 +151,7 @@ impl World {
             return;
         }
         let is_req = self.plan.nodes[node].socket_type == SocketType::Req;
+        let mut pause = self.plan.nodes[node].pause;
         match done {
             Ok(()) => {
                 self.note(node, What::Sent(id));
@@ -160,10 +164,31 @@ impl World {
                 if is_req {
                     self.nodes[node].asked = None;
                 }
+                if self.plan.nodes[node].socket_type == SocketType::Rep {
+                    self.reply_failed(node, life, id, &error);
+                    pause += RETRY_PAUSE;
+                }
             }
         }
-        let pause = self.plan.nodes[node].pause;
         self.plan_within(pause, Event::Send(node, life));
+    }
+
+    /// A reply that could not be recorded is sent again, until there is nothing to reply to: then
+    /// the request comes again.
+    fn reply_failed(&mut self, node: usize, life: u32, id: MessageId, error: &Error) {
+        let Some(process) = self.process(node, life) else { return };
+        let Some(reply) = process.reply.take() else { return };
+        if !matches!(error, Error::State { .. }) {
+            process.to_send.push_front((id, reply));
+            return;
+        }
+        let held: Vec<Held> = process.held.drain(..).collect();
+        if self.plan.nodes[node].ack == AckMode::Explicit {
+            for Held { id, place, message } in held {
+                self.note(node, What::Judged { id, place, judgement: Judgement::Nack });
+                let _ = message.nack(Duration::ZERO);
+            }
+        }
     }
 
     /// Whether the application asks for the next message now.
@@ -292,8 +317,14 @@ impl World {
         let luck = self.random.below(20);
         let is_calm = self.is_calm;
         let delay = self.random.below(20_000);
+        let work = self.plan.nodes[node].work;
         let Some(process) = self.process(node, life) else { return };
         let Some(at) = process.held.iter().position(|held| held.id == id) else { return };
+        let is_rep = process.socket.socket_type() == SocketType::Rep;
+        if is_rep && (process.sending.is_some() || !process.to_send.is_empty()) {
+            // The reply comes first: what was settled without one would have none.
+            return self.plan_within(work + 1_000, Event::Judge(node, life, id));
+        }
         let held = process.held.remove(at);
         let judgement = match luck {
             0 if !is_calm => Judgement::Reject,

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use oxmq_disk::SimDisk;
+use oxmq_engine::SocketType;
+use oxmq_engine::options::SyncPolicy;
 
 use super::{Body, Event, World};
 use crate::disk::{Life, Mounted};
 use crate::history::{End, What};
+use crate::message::MessageId;
 use crate::node::Process;
 use crate::plan::{Control, Kind};
 use crate::stock::Stock;
@@ -49,8 +52,28 @@ impl World {
         self.plan_within(plan.pause, Event::Send(node, life));
         if let Some((victim, _)) = plan.takes_over {
             // Its owner does not come back after that.
-            self.nodes[victim].is_last_life = true;
+            let victim = &mut self.nodes[victim];
+            victim.is_last_life = true;
+            victim.retired |= matches!(victim.body, Body::Down);
         }
+        if plan.socket_type == SocketType::Req {
+            self.take_up_request(node);
+        }
+    }
+
+    /// A REQ that has been here before asks for the reply to its last request: it cannot know
+    /// whether it had it. One that may have lost the reply with the power does not wait for it.
+    fn take_up_request(&mut self, node: usize) {
+        let is_weak = self.has_lost_replies(node);
+        let own = &mut self.nodes[node];
+        let last = MessageId { sender: node as u32, number: own.number - 1 };
+        let may_be_outstanding = own.lives > 1 && last.number > 0 && !is_weak;
+        own.asked = may_be_outstanding.then_some((last, true));
+    }
+
+    /// The node's machine has lost power, and its policy does not cover that.
+    fn has_lost_replies(&self, node: usize) -> bool {
+        self.nodes[node].lost_power && self.plan.nodes[node].sync != SyncPolicy::Always
     }
 
     /// Mounts the node's disk for a new life, which may end while it begins.
@@ -65,6 +88,9 @@ impl World {
         }
         let own = &self.nodes[node];
         let disk = Mounted::new(image, &own.life, lies);
+        if self.plan.nodes[node].sync == SyncPolicy::Os {
+            own.life.written_is_safe();
+        }
         if own.lives > 1 && !self.is_calm && self.random.chance(1, 6) {
             let calls = 1 + self.random.below(60);
             self.nodes[node].life.die_in(calls);
@@ -78,6 +104,8 @@ impl World {
     /// Keeps what a dead process has left on its disk.
     fn keep(&mut self, node: usize, disk: &Mounted) {
         let left = disk.left();
+        let own = &mut self.nodes[node];
+        own.lost_power |= own.doom.0 == End::PowerLost;
         self.nodes[node].image = match self.nodes[node].doom.0 {
             End::PowerLost => SimDisk::with_image(left).crash(&mut self.random).image(),
             End::Killed | End::Closed => left,
@@ -226,8 +254,11 @@ impl World {
     /// Whether everything that its socket sent and received is settled.
     fn is_settled(&self, node: usize, process: &Process) -> bool {
         // A REQ looks at replies while it waits for one: what else a REP has sent stays until then.
-        let is_rep = self.plan.nodes[node].socket_type == oxmq_engine::SocketType::Rep;
-        if self.plan.nodes[node].kind != Kind::Durable || is_rep {
+        let socket_type = self.plan.nodes[node].socket_type;
+        let is_rep = socket_type == SocketType::Rep;
+        // What it does not wait for any more stays until it asks again.
+        let has_given_up = socket_type == SocketType::Req && self.has_lost_replies(node);
+        if self.plan.nodes[node].kind != Kind::Durable || is_rep || has_given_up {
             return true;
         }
         let status = process.socket.durable_status();

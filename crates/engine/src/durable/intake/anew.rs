@@ -61,10 +61,16 @@ impl Intake {
         pipes: &mut Pipes,
         recorded: Option<u64>,
     ) -> Vec<(Vec<u8>, Vec<Msg>)> {
+        let revivals = self.shared.store.revivals();
+        if revivals == self.revivals {
+            return Vec::new();
+        }
         if self.log.epoch().is_ok_and(|epoch| epoch == self.epoch) {
+            self.revivals = revivals;
             return Vec::new();
         }
         let Ok(status) = self.log.status() else { return Vec::new() };
+        self.revivals = revivals;
         (self.epoch, self.epochs) = (status.epoch, status.epochs);
         let end = recorded.unwrap_or(status.next);
         let mut lost = Vec::new();
@@ -76,7 +82,8 @@ impl Intake {
         }
         self.lose(pipes, end);
         for told in std::mem::take(&mut self.untold) {
-            if self.shared.is_safe(told.lsn) {
+            // What was recorded since the store opened anew is not lost.
+            if self.shared.is_safe(told.lsn) || !self.shared.is_given_up(told.lsn) {
                 self.untold.push_back(told);
                 continue;
             }

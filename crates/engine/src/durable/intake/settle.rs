@@ -84,6 +84,7 @@ impl Intake {
         let settled = std::mem::take(&mut self.fresh);
         let inbox = std::mem::replace(&mut self.fresh_inbox, Ranges::new(0));
         (self.fresh_count, self.fresh_since) = (0, None);
+        self.noted_at = Some(now);
         self.untold.push_back(Untold { lsn, inbox, settled, with: None });
         self.refresh(pipes, now);
     }

@@ -2,6 +2,7 @@
 //! given. Owned by the publisher, under the socket's lock.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use oxmq_journal::{ConsumerId, Lsn, Ranges, Record};
@@ -34,6 +35,10 @@ pub(super) struct Subscriber {
     pub(super) position: u64,
     /// Below this it was told what the log has given up.
     skipped: u64,
+    /// The first offset of that which it may not have heard of, and how many messages it was sent
+    /// before it was told: an acknowledgement of a later one shows that it has. Until then the
+    /// journal is not told that it has got past there.
+    unheard: Option<(u64, u64)>,
     /// What is kept for it.
     pub(super) wants: Filter,
     pub(super) stored: BTreeSet<Vec<u8>>,
@@ -62,6 +67,7 @@ impl Subscriber {
             later: BTreeSet::new(),
             position: 1,
             skipped: 0,
+            unheard: None,
             wants: Filter::new(),
             stored: BTreeSet::new(),
             live: (!ours).then(Filter::new),
@@ -81,9 +87,28 @@ impl Subscriber {
     pub(super) fn go_on_at(&mut self, below: u64) {
         self.settled = Ranges::new(below);
         (self.recorded, self.position, self.skipped) = (below, below, 0);
+        self.unheard = None;
         self.given.clear();
         self.attempts.clear();
         self.later.clear();
+    }
+
+    /// What had these numbers, and any from the first of them on, is lost.
+    pub(super) fn lose(&mut self, lost: Range<u64>) {
+        self.given.split_off(&lost.start);
+        self.attempts.split_off(&lost.start);
+        self.later.retain(|(_, offset)| *offset < lost.start);
+        self.settled.insert(lost);
+    }
+
+    /// The journal may have lost how far it is.
+    pub(super) fn tell_again(&mut self) {
+        self.recorded = 1;
+    }
+
+    /// It has acknowledged a message that was sent as the one of this number.
+    pub(super) fn heard(&mut self, number: u64) {
+        self.unheard = self.unheard.filter(|(_, before)| *before >= number);
     }
 
     /// What it was given comes again after a time.
@@ -149,17 +174,19 @@ impl Outbox {
     }
 
     /// Passes over what the log has given up, and tells the subscriber of what it was not given, or
-    /// has refused. What it has in hand stays open: it is a loss only if it comes back without
-    /// having settled it. True if there was some.
+    /// has refused, behind so many messages. What it has in hand stays open: it is a loss only if
+    /// it comes back without having settled it. True if there was some.
     pub(super) fn skip_gap(
         &self,
         pipes: &mut Pipes,
         id: PipeId,
         subscriber: &mut Subscriber,
+        sent: u64,
     ) -> bool {
         let Ok(first) = self.log.first() else { return false };
         let below = subscriber.settled.below();
-        if first <= below.max(subscriber.skipped) {
+        let untold = below.max(subscriber.skipped);
+        if first <= untold {
             return false;
         }
         subscriber.skipped = first;
@@ -167,9 +194,11 @@ impl Outbox {
         subscriber.given.retain(|offset| *offset >= first || !refused.contains(offset));
         let mut there = subscriber.settled.clone();
         subscriber.given.range(..first).for_each(|given| there.insert(*given..*given + 1));
-        for (range, reason) in self.gaps_in(&(below..first), &there) {
+        for (range, reason) in self.gaps_in(&(untold..first), &there) {
             if subscriber.live.is_none() {
                 links::tell(pipes, id, &DurableCommand::Gap { range, reason });
+                let from = subscriber.unheard.map_or(range.from, |(from, _)| from.min(range.from));
+                subscriber.unheard = Some((from, sent));
             }
             pipes.durable.events.push((Some(id), links::gap_event(range, reason)));
         }
@@ -199,9 +228,9 @@ impl Outbox {
 
     /// Tells the journal what a subscriber has settled.
     pub(super) fn note_settled(&self, subscriber: &mut Subscriber) {
-        let (Some((consumer, _)), below) = (subscriber.consumer, subscriber.settled.below()) else {
-            return;
-        };
+        let Some((consumer, _)) = subscriber.consumer else { return };
+        let heard = subscriber.unheard.map_or(u64::MAX, |(from, _)| from);
+        let below = subscriber.settled.below().min(heard);
         if below > subscriber.recorded {
             let mut ranges = Ranges::new(0);
             ranges.insert(subscriber.recorded..below);

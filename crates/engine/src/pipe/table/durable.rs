@@ -10,6 +10,32 @@ use crate::limits::REFILL_MESSAGES;
 use crate::pipe::{Link, Pipe, PipeId};
 
 impl Pipes {
+    /// What is committed from now on waits for `uncork`.
+    pub(crate) fn cork(&mut self) {
+        self.corked = true;
+    }
+
+    /// Writes what has waited.
+    pub(crate) fn uncork(&mut self) {
+        self.corked = false;
+        self.flush_all();
+    }
+
+    /// What a pipe has is written at the end of the turn.
+    pub(super) fn hold_back(&mut self, id: PipeId) {
+        if let Some(net) = self.pipe(id).and_then(Pipe::net)
+            && !net.dirty
+        {
+            net.dirty = true;
+            self.dirty.push(id);
+        }
+    }
+
+    /// The flush tick shall come.
+    pub(crate) fn want_tick(&mut self) {
+        self.wants_tick |= !self.ticking;
+    }
+
     /// Sends a whole command frame behind what is queued already.
     pub(crate) fn frame_in_order(&mut self, id: PipeId, frame: Vec<u8>) {
         let Some(pipe) = self.pipe(id) else { return };
