@@ -201,7 +201,7 @@ impl SocketCore {
     /// Ends a send: one that was recorded waits here, without the lock, until it is safe.
     #[inline]
     pub(crate) fn await_safe(&self, sent: Result<()>) -> Result<()> {
-        // Not `sent => sent`: an error is large, and a result that is moved waits for its own store.
+        // Not `sent => sent`: an error is large, and a result that is moved waits for its store.
         match sent {
             Ok(()) => Ok(()),
             Err(error) => self.await_unsynced(error),
