@@ -142,12 +142,15 @@ def a_signal_with_nothing_to_wait_for(z):
     pull, push = ctx.pair("PULL", "PUSH", "tcp")
     seen = []
     signal.signal(signal.SIGALRM, lambda *a: seen.append(1))
-    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-    for number in range(500):
-        push.quiet_send(b"%d" % number)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    z.say("signals", bool(seen))
-    z.say("all", [pull.quiet_recv() for _ in range(500)] == [[b"%d" % n] for n in range(500)])
+    right = True
+    # A quick library may be done before the first signal comes.
+    while len(seen) < 3:
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        for number in range(500):
+            push.quiet_send(b"%d" % number)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        right &= [pull.quiet_recv() for _ in range(500)] == [[b"%d" % n] for n in range(500)]
+    z.say("all", right)
     ctx.end()
 
 
