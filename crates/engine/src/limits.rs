@@ -53,6 +53,13 @@ pub(crate) const INLINE_SENDS_SPARSE: u32 = 32;
 /// Messages in a flush tick below which a flow counts as sparse and is written at once.
 pub(crate) const SPARSE_TICK_SENDS: u64 = 20;
 
+/// Messages in a flush tick from which on a stream counts as fast: one million a second.
+pub(crate) const FAST_TICK_SENDS: u64 = 100;
+
+/// Most flush ticks in a row that leave a fast stream to its sender: one millisecond, with the
+/// one that does not.
+pub(crate) const FAST_TICKS_LEFT_OUT_MAX: u32 = 9;
+
 /// A silence of this length on an empty outbound buffer ends a stream.
 pub(crate) const STREAM_PAUSE: Duration = Duration::from_micros(20);
 

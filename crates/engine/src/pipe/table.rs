@@ -9,6 +9,7 @@
 mod commands;
 mod datagrams;
 mod durable;
+mod ticks;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,10 +23,7 @@ use super::outbound::Written;
 use super::{Connection, Counters, Link, Phase, Pipe, PipeId};
 use crate::clock::Clock;
 use crate::durable::Notes;
-use crate::limits::{
-    FLUSH_BYTES, IDLE_FLUSH_TICKS, INLINE_SENDS, INLINE_SENDS_SPARSE, KEEP_SLAB_CONNECTIONS_MAX,
-    SPARSE_TICK_SENDS, STREAM_PAUSE,
-};
+use crate::limits::{FLUSH_BYTES, INLINE_SENDS, KEEP_SLAB_CONNECTIONS_MAX, STREAM_PAUSE};
 use crate::options::SocketOptions;
 use crate::socket::attendance::Attendance;
 use crate::spill::Overflow;
@@ -76,6 +74,8 @@ pub(crate) struct Pipes {
     idle_ticks: u32,
     sends: u64,
     sends_at_tick: u64,
+    /// Flush ticks in a row that left a fast stream to its sender.
+    ticks_left_out: u32,
     commands: Vec<CommandBody>,
     /// When something is due for a pipe: a PING, the end of a peer's silence or of a linger time.
     pub(crate) due: Option<Instant>,
@@ -123,6 +123,7 @@ impl Pipes {
             idle_ticks: 0,
             sends: 0,
             sends_at_tick: 0,
+            ticks_left_out: 0,
             commands: Vec::new(),
             joined: HashSet::new(),
             closing: Vec::new(),
@@ -496,53 +497,6 @@ impl Pipes {
     pub(crate) fn turn_around(&mut self) {
         self.flush_all();
         self.inline_sends = 0;
-    }
-
-    /// One flush tick of the I/O thread; false when it need not come again.
-    pub(crate) fn tick(&mut self) -> bool {
-        self.flush_all();
-        let sends = self.sends - self.sends_at_tick;
-        self.sends_at_tick = self.sends;
-        if sends < SPARSE_TICK_SENDS {
-            self.inline_sends_max = INLINE_SENDS_SPARSE;
-            self.inline_sends = 0;
-        } else {
-            self.inline_sends_max = INLINE_SENDS;
-        }
-        self.idle_ticks = if sends == 0 { self.idle_ticks + 1 } else { 0 };
-        self.ticking = self.idle_ticks < IDLE_FLUSH_TICKS;
-        if !self.ticking {
-            self.inline_sends_max = INLINE_SENDS;
-            self.release_memory();
-        }
-        self.ticking
-    }
-
-    /// The I/O thread flushes from time to time.
-    #[cfg(feature = "simulation")]
-    pub(crate) fn is_ticking(&self) -> bool {
-        self.ticking
-    }
-
-    /// The I/O thread has to be told something.
-    #[inline]
-    pub(crate) fn asks_io(&self) -> bool {
-        self.wants_tick || self.timer_changed
-    }
-
-    /// The I/O thread was asked to tick.
-    pub(crate) fn tick_requested(&mut self) {
-        self.wants_tick = false;
-        self.ticking = true;
-        self.idle_ticks = 0;
-    }
-
-    fn release_memory(&mut self) {
-        for pipe in self.slots.iter_mut().flatten() {
-            if let Some(net) = pipe.net() {
-                net.out.release_memory();
-            }
-        }
     }
 
     /// A whole message can be taken from this pipe. Reads the connection if nothing is left of
