@@ -158,9 +158,10 @@ pub(super) fn host_addresses(
 ) -> io::Result<Vec<SocketAddr>> {
     let failed = |reason: &str| ResolveError::io(&Host::Name(name.to_owned()), reason, errno);
     let found = lookup(name, port).map_err(|error| match error.raw_os_error() {
-        // The look-up itself broke down, such as for want of descriptors.
-        Some(_) => error,
-        None => failed(&error.to_string()),
+        // The look-up itself broke down, such as for want of descriptors. Not so EAGAIN, which the
+        // system's resolver leaves where a name server is silent.
+        Some(code) if code != libc::EAGAIN => error,
+        _ => failed(&error.to_string()),
     })?;
     let usable: Vec<SocketAddr> =
         found.into_iter().filter(|address| ipv6 || address.is_ipv4()).take(ADDRESSES_MAX).collect();

@@ -63,3 +63,46 @@ impl Pipes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use oxmq_zmtp::SocketType;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::options::SocketOptions;
+    use crate::pipe::PipeId;
+
+    fn pushing() -> Pipes {
+        let options = SocketOptions::safe_defaults(SocketType::Push);
+        Pipes::new(SocketType::Push, options, Clock::default())
+    }
+
+    /// A tick after so many sends, the last of them still buffered; whether it was written.
+    fn is_written(pipes: &mut Pipes, sends: u64) -> bool {
+        pipes.dirty.push(PipeId(0));
+        pipes.sends += sends;
+        assert!(pipes.tick(), "more may come");
+        std::mem::take(&mut pipes.dirty).is_empty()
+    }
+
+    #[test]
+    fn a_fast_stream_is_left_to_its_sender_for_a_while() {
+        let mut pipes = pushing();
+        for _ in 0..3 {
+            for _ in 0..FAST_TICKS_LEFT_OUT_MAX {
+                assert!(!is_written(&mut pipes, FAST_TICK_SENDS));
+            }
+            assert!(is_written(&mut pipes, FAST_TICK_SENDS));
+        }
+    }
+
+    #[test]
+    fn what_a_stream_leaves_when_it_stops_or_slows_down_is_written_by_the_next_tick() {
+        let mut pipes = pushing();
+        assert!(!is_written(&mut pipes, FAST_TICK_SENDS));
+        assert!(is_written(&mut pipes, 0));
+        assert!(!is_written(&mut pipes, FAST_TICK_SENDS));
+        assert!(is_written(&mut pipes, FAST_TICK_SENDS - 1));
+    }
+}

@@ -145,6 +145,9 @@ fn a_name_without_addresses_fails_with_its_name_and_libzmqs_number() {
     assert_errno(resolve::resolve_with(&tcp, false, &none), libc::EINVAL);
     let broken = |_: &str, _: u16| Err(os_error(libc::EMFILE));
     assert_errno(resolve::resolve_with(&tcp, true, &broken), libc::EMFILE);
+    // EAGAIN means "nothing to receive" to whoever called: a silent name server is another matter.
+    let silent = |_: &str, _: u16| Err(os_error(libc::EAGAIN));
+    assert_errno(resolve::resolve_with(&tcp, true, &silent), libc::EINVAL);
 }
 
 #[test]
