@@ -2,8 +2,8 @@
 //! files and sockets belong to others. What one command writes, another with the same options
 //! reads back; only plain lines cannot carry every octet.
 
-mod hex;
-mod json;
+pub(crate) mod hex;
+pub(crate) mod json;
 
 /// The parts of a message, first to last.
 pub(crate) type Parts = Vec<Vec<u8>>;

@@ -28,10 +28,8 @@ impl Listed {
     /// Messages that somebody has still to settle: those that the slowest consumer has not, or all
     /// without one.
     fn unsettled(&self) -> u64 {
-        let all = self.status.first..self.status.next;
-        let whole = all.end.saturating_sub(all.start);
-        let left = |consumer: &ConsumerStatus| whole.saturating_sub(consumer.acked.count_in(&all));
-        self.consumers.iter().map(left).max().unwrap_or(whole)
+        let lags = self.consumers.iter().map(|consumer| text::lag(&self.status, consumer));
+        lags.max().unwrap_or(self.status.next - self.status.first)
     }
 }
 

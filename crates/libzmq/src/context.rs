@@ -8,15 +8,13 @@ use oxmq_engine::{Context, Profile};
 
 use crate::boundary::{Result, bytes, guarded, reference_mut};
 use crate::config;
-use crate::errno::Errno;
+use crate::errno::{EINVAL, Errno};
 use crate::handle::{self, Kind, Object};
 
 impl Object for Context {
     const KIND: Kind = Kind::Context;
     const INVALID: i32 = libc::EFAULT;
 }
-
-const EINVAL: Errno = Errno(libc::EINVAL);
 
 /// A new context; `EINVAL` if OXMQ_CONFIG names a file that is wrong.
 fn new() -> Result<Context> {

@@ -8,11 +8,9 @@ use oxmq_message::{GROUP_MAX, GroupError};
 
 use crate::boundary::{Result, bytes, contained, guarded};
 use crate::config::{self, Side};
-use crate::errno::Errno;
+use crate::errno::{EINVAL, Errno};
 use crate::message::{self, zmq_msg_t};
 use crate::socket;
-
-const EINVAL: Errno = Errno(libc::EINVAL);
 
 impl From<GroupError> for Errno {
     fn from(error: GroupError) -> Errno {

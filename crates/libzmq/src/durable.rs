@@ -7,11 +7,9 @@ use std::time::Duration;
 use oxmq_engine::{Message, Position, Verdict, Wait};
 
 use crate::boundary::{Result, guarded};
-use crate::errno::Errno;
+use crate::errno::{EINVAL, Errno};
 use crate::message::{self, zmq_msg_t};
 use crate::{socket, transfer};
-
-const EINVAL: Errno = Errno(libc::EINVAL);
 
 /// `OXMQ_EARLIEST` and `OXMQ_LATEST`; offsets count from 1.
 const EARLIEST: i64 = -1;

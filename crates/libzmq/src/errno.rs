@@ -8,6 +8,11 @@ use oxmq_engine::{EFSM, EMTHREAD, ENOCOMPATPROTO, ETERM, Error};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Errno(pub(crate) c_int);
 
+/// An argument is wrong.
+pub(crate) const EINVAL: Errno = Errno(libc::EINVAL);
+/// An object or an address is missing.
+pub(crate) const EFAULT: Errno = Errno(libc::EFAULT);
+
 impl From<Error> for Errno {
     #[inline]
     fn from(error: Error) -> Errno {

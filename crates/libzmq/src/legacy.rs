@@ -11,9 +11,7 @@ use crate::boundary::{bytes, guarded, reference_mut};
 use crate::errno::Errno;
 use crate::message::zmq_msg_t;
 use crate::socket;
-use crate::transfer::{length, receive, send, zmq_msg_recv, zmq_msg_send};
-
-const SNDMORE: c_int = 2;
+use crate::transfer::{SNDMORE, length, receive, send, zmq_msg_recv, zmq_msg_send};
 
 /// [`zmq_msg_send`] with the arguments in another order.
 ///

@@ -10,7 +10,7 @@ use std::mem;
 use oxmq_message::{FreeFn, Msg};
 
 use crate::boundary::{Result, bytes, contained, guarded};
-use crate::errno::Errno;
+use crate::errno::{EFAULT, EINVAL, Errno};
 
 /// A message in C's memory. Only functions of this module read it before they know that it is one.
 #[repr(C, align(8))]
@@ -20,9 +20,6 @@ pub struct zmq_msg_t {
 
 const _: () = assert!(size_of::<zmq_msg_t>() == size_of::<Msg>());
 const _: () = assert!(align_of::<zmq_msg_t>() == align_of::<Msg>());
-
-const EFAULT: Errno = Errno(libc::EFAULT);
-const EINVAL: Errno = Errno(libc::EINVAL);
 
 const MORE: c_int = 1;
 const SRCFD: c_int = 2;

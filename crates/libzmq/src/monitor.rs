@@ -7,11 +7,9 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use oxmq_engine::SocketType;
 
 use crate::boundary::{bytes, guarded};
-use crate::errno::Errno;
+use crate::errno::EINVAL;
 use crate::poll::POLLOUT;
 use crate::socket;
-
-const EINVAL: Errno = Errno(libc::EINVAL);
 
 /// Begins to send the events whose bits are set on a PAIR at an inproc endpoint, in the first
 /// form; a NULL endpoint ends it.

@@ -7,10 +7,8 @@ use oxmq_engine::RawOption;
 use oxmq_engine::options::code;
 
 use crate::boundary::{Result, bytes, guarded, reference_mut};
-use crate::errno::Errno;
+use crate::errno::{EINVAL, Errno};
 use crate::socket;
-
-const EINVAL: Errno = Errno(libc::EINVAL);
 
 /// Sets an option of a socket.
 ///

@@ -12,7 +12,7 @@ use oxmq_engine::sys::EventFd;
 use oxmq_engine::{Arming, PollList, PollSource, Socket, poll};
 
 use crate::boundary::{Result, guarded, reference_mut};
-use crate::errno::Errno;
+use crate::errno::{EFAULT, EINVAL, Errno};
 use crate::handle::{self, Guard, Kind, Object};
 use crate::poll::{POLLERR, POLLIN, POLLOUT, POLLPRI, from_system, interest, limit, to_system};
 use crate::socket;
@@ -33,8 +33,6 @@ pub struct zmq_poller_event_t {
 
 const EVENTS: c_short = POLLIN | POLLOUT | POLLERR | POLLPRI;
 const NO_FD: c_int = -1;
-const EINVAL: Errno = Errno(libc::EINVAL);
-const EFAULT: Errno = Errno(libc::EFAULT);
 
 /// What a handle of a poller stands for.
 struct Poller {

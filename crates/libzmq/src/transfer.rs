@@ -12,7 +12,8 @@ use crate::message::{self, zmq_msg_t};
 use crate::socket;
 
 const DONTWAIT: c_int = 1;
-const SNDMORE: c_int = 2;
+/// `ZMQ_SNDMORE`: other parts follow.
+pub(crate) const SNDMORE: c_int = 2;
 
 impl From<OutOfMemory> for Errno {
     fn from(_: OutOfMemory) -> Errno {

@@ -23,7 +23,6 @@ LONG = 8000
 SHORT = 250
 
 
-
 def constant(name):
     return NUMBERS[name]
 
@@ -75,8 +74,8 @@ def short(value):
 class Kit:
     """One run of one scenario on one library."""
 
-    def __init__(self, library, path, ours, out):
-        self.lib, self.path, self.ours, self.out = library, path, ours, out
+    def __init__(self, library, ours, out):
+        self.lib, self.ours, self.out = library, ours, out
         self.names = {}
         self.lock = threading.Lock()
         self.kept = []
@@ -273,7 +272,7 @@ class Context:
 class Socket:
     def __init__(self, kit, handle, name):
         self.kit, self.handle, self.name = kit, handle, name
-        self.number = sum(1 for _ in kit.kept)
+        self.number = len(kit.kept)
         kit.kept.append(self)
         self.label = f"{name.lower()}{self.number}"
 

@@ -49,6 +49,10 @@ def run(options, names):
     return {name: (stock.get(name), ours.get(name, ["!! no result"])) for name in names}
 
 
+def crashed(transcript):
+    return any(line.startswith("!! killed") for line in transcript)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("stock")
@@ -62,9 +66,11 @@ def main():
     if not names:
         sys.exit("no scenario has such a name")
     results = run(options, names)
-    again = [name for name in names if compare(*results[name])]
+    again = [name for name in names if compare(*results[name]) and not crashed(results[name][1])]
+    for name in again:
+        print(f"again  {name}: {compare(*results[name])[0]}")
     if again:
-        # What differs runs once more, alone: a busy machine is not a difference.
+        # What differs runs once more, alone: a busy machine is not a difference. A crash is.
         options.jobs = 1
         results.update(run(options, again))
     failed = 0

@@ -12,6 +12,16 @@ def linked(z, ctx, transport="tcp", sub=None, xpub=None, second="SUB"):
     return one, two
 
 
+def crowd(ctx, second="SUB", **options):
+    """An XPUB, and two subscribers that connect to it over tcp."""
+    hub = ctx.socket("XPUB", **options)
+    where = hub.bind_any("tcp")
+    one, two = ctx.socket(second), ctx.socket(second)
+    one.connect(where)
+    two.connect(where)
+    return hub, one, two
+
+
 @scenario()
 def prefixes(z):
     for transport in ALL:
@@ -114,11 +124,7 @@ def xsub_does_not_filter(z):
 @scenario()
 def two_subscribers_of_one_topic(z):
     ctx = z.context()
-    xpub = ctx.socket("XPUB")
-    where = xpub.bind_any("tcp")
-    one, two = ctx.socket("SUB"), ctx.socket("SUB")
-    one.connect(where)
-    two.connect(where)
+    xpub, one, two = crowd(ctx)
     one.set("SUBSCRIBE", b"t")
     xpub.recv()
     two.set("SUBSCRIBE", b"t")
@@ -136,11 +142,7 @@ def two_subscribers_of_one_topic(z):
 @scenario()
 def verbose(z):
     ctx = z.context()
-    xpub = ctx.socket("XPUB", XPUB_VERBOSE=1)
-    where = xpub.bind_any("tcp")
-    one, two = ctx.socket("SUB"), ctx.socket("SUB")
-    one.connect(where)
-    two.connect(where)
+    xpub, one, two = crowd(ctx, XPUB_VERBOSE=1)
     one.set("SUBSCRIBE", b"t")
     xpub.recv()
     two.set("SUBSCRIBE", b"t")
@@ -160,11 +162,7 @@ def verbose(z):
 @scenario()
 def verboser(z):
     ctx = z.context()
-    xpub = ctx.socket("XPUB", XPUB_VERBOSER=1)
-    where = xpub.bind_any("tcp")
-    one, two = ctx.socket("SUB"), ctx.socket("SUB")
-    one.connect(where)
-    two.connect(where)
+    xpub, one, two = crowd(ctx, XPUB_VERBOSER=1)
     one.set("SUBSCRIBE", b"t")
     xpub.recv()
     two.set("SUBSCRIBE", b"t")
@@ -280,11 +278,7 @@ def manual_peer_lost(z):
 @scenario()
 def manual_two_peers(z):
     ctx = z.context()
-    xpub = ctx.socket("XPUB", XPUB_MANUAL=1)
-    where = xpub.bind_any("tcp")
-    one, two = ctx.socket("XSUB"), ctx.socket("XSUB")
-    one.connect(where)
-    two.connect(where)
+    xpub, one, two = crowd(ctx, "XSUB", XPUB_MANUAL=1)
     one.send(b"\1A")
     xpub.recv()
     xpub.set("SUBSCRIBE", b"1")

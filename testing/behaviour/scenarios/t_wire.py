@@ -86,6 +86,16 @@ def listener(z):
     return server, "tcp://127.0.0.1:%d" % server.getsockname()[1]
 
 
+def watched(ctx, **options):
+    """A PULL with a monitor, and a plain peer that has shaken hands with it."""
+    pull = ctx.socket("PULL", **options)
+    monitor = pull.monitor(ctx)
+    pull.bind_any("tcp")
+    peer = dial(pull)
+    peer.shake(b"PUSH", 1)
+    return pull, monitor, peer
+
+
 @scenario()
 def what_each_type_sends_first(z):
     for name in ("PAIR", "PUB", "SUB", "REQ", "REP", "DEALER", "ROUTER", "PULL", "PUSH", "XPUB",
@@ -235,11 +245,7 @@ def heartbeats_are_sent(z):
 @scenario()
 def silent_peer_is_dropped(z):
     ctx = z.context()
-    pull = ctx.socket("PULL", HEARTBEAT_IVL=50, HEARTBEAT_TIMEOUT=150)
-    monitor = pull.monitor(ctx)
-    pull.bind_any("tcp")
-    peer = dial(pull)
-    peer.shake(b"PUSH", 1)
+    pull, monitor, peer = watched(ctx, HEARTBEAT_IVL=50, HEARTBEAT_TIMEOUT=150)
     z.say("events", monitor.until("DISCONNECTED"))
     z.say("closed", peer.ended() is not None)
     ctx.end()
@@ -248,11 +254,7 @@ def silent_peer_is_dropped(z):
 @scenario()
 def any_traffic_keeps_a_peer(z):
     ctx = z.context()
-    pull = ctx.socket("PULL", HEARTBEAT_IVL=100, HEARTBEAT_TIMEOUT=600)
-    monitor = pull.monitor(ctx)
-    pull.bind_any("tcp")
-    peer = dial(pull)
-    peer.shake(b"PUSH", 1)
+    pull, monitor, peer = watched(ctx, HEARTBEAT_IVL=100, HEARTBEAT_TIMEOUT=600)
     monitor.wait("HANDSHAKE_SUCCEEDED")
     for _ in range(12):
         peer.send(frame(0, b"still here"))
@@ -266,11 +268,7 @@ def any_traffic_keeps_a_peer(z):
 def ttl_of_the_peer_is_kept(z):
     """A peer that promised to be heard of within 200 ms and is not is dropped."""
     ctx = z.context()
-    pull = ctx.socket("PULL")
-    monitor = pull.monitor(ctx)
-    pull.bind_any("tcp")
-    peer = dial(pull)
-    peer.shake(b"PUSH", 1)
+    pull, monitor, peer = watched(ctx)
     peer.send(frame(4, b"\4PING\0\2"))
     z.say("pong", peer.frame())
     z.say("events", monitor.until("DISCONNECTED"))

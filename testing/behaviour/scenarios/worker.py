@@ -24,12 +24,12 @@ def load():
         importlib.import_module(topic)
 
 
-def child(name, library, path, ours, pipe):
+def child(name, library, ours, pipe):
     """The forked process: runs one scenario and writes its transcript."""
     def out(text):
         os.write(pipe, (text.replace("\n", "\\n") + "\n").encode())
     run = kit.SCENARIOS[name]
-    made = kit.Kit(library, path, ours, out)
+    made = kit.Kit(library, ours, out)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         run(made)
@@ -51,13 +51,13 @@ class Running:
         self.end = time.monotonic() + limit
 
 
-def start(name, library, path, ours):
+def start(name, library, ours):
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
         os.setpgid(0, 0)
-        child(name, library, path, ours, writer)
+        child(name, library, ours, writer)
     os.close(writer)
     return Running(name, pid, reader, kit.SCENARIOS[name].limit)
 
@@ -83,7 +83,7 @@ def main():
     selector = selectors.DefaultSelector()
     while waiting or running:
         while waiting and len(running) < jobs:
-            one = start(waiting.pop(), library, path, which == "ours")
+            one = start(waiting.pop(), library, which == "ours")
             running.append(one)
             selector.register(one.pipe, selectors.EVENT_READ, one)
         for key, _ in selector.select(0.5):

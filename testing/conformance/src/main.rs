@@ -31,7 +31,7 @@ const USAGE: &str = "\
 oxmq-conformance WORD [--prefix DIR] [--jobs N] [--rounds N] [--filter TEXT]
                       [--seed S] [--cases N]
 
-  all        everything below, as the test suite of the project runs it
+  all        everything below but sanitize, as the test suite of the project runs it
   programs   the public test programs of libzmq, with its header and with ours
   clients    pyzmq, aiozmq, Jupyter and foreign peers
   crate      the own tests of the crate `zmq`, linked to ours

@@ -104,6 +104,9 @@ pub(crate) struct Outcome {
 }
 
 pub(crate) fn total(outcomes: &[Outcome]) -> Result<String> {
+    if outcomes.is_empty() {
+        return Err("no program has such a name".to_owned());
+    }
     let passed = outcomes.iter().filter(|outcome| outcome.passed).count();
     let cases: usize = outcomes.iter().map(|outcome| outcome.cases).sum();
     let ignored: usize = outcomes.iter().map(|outcome| outcome.ignored).sum();

@@ -1,6 +1,6 @@
 //! `cargo xtask deb`: the packages libzmq5, libzmq3-dev and oxmq below `target/debian`, and a trial
-//! of them in a copy of this system, which is thrown away: apt has to take them, what depends on
-//! libzmq5 has to stay installed and to run, and Debian's own library has to come back.
+//! of them in a copy of this system, which is thrown away: apt has to take them, and whatever was
+//! installed, what depends on libzmq5 above all, has to stay and to run.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -117,10 +117,11 @@ fn fill(
 
 /// The symbols file: which version of the package a program needs for which function.
 fn symbols(version: &str) -> String {
-    let mut text =
-        String::from("libzmq.so.5 libzmq5 #MINVER#\n").replace(" #MINVER#", " (>= 4.3.4)");
-    for symbol in inspect::SYMBOLS.split_whitespace() {
-        let since = if inspect::is_draft(symbol) { version } else { "4.3.4" };
+    // deb-symbols(5): only where #MINVER# stands do the versions behind the symbols count.
+    let mut text = String::from("libzmq.so.5 libzmq5 #MINVER#\n");
+    for symbol in inspect::SYMBOLS.split_whitespace().chain(inspect::EXTENSIONS) {
+        let ours = inspect::is_draft(symbol) || inspect::EXTENSIONS.contains(&symbol);
+        let since = if ours { version } else { "4.3.4" };
         text.push_str(&format!(" {symbol}@Base {since}\n"));
     }
     text
@@ -189,10 +190,11 @@ ask() { /usr/bin/python3 -c 'import zmq
 c = zmq.Context(); a = c.socket(zmq.PUSH); b = c.socket(zmq.PULL)
 p = a.bind_to_random_port("tcp://127.0.0.1"); b.connect(f"tcp://127.0.0.1:{p}"); a.send(b"x")
 assert b.recv() == b"x"; print("python3-zmq runs on libzmq", zmq.zmq_version())'; }
-before=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | grep -c '^ii')
+installed() { dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | sed -n 's/^ii *//p' | sort; }
+installed > /before.txt
 ask
 apt install --simulate /oxmq-debs/*.deb > /simulated.txt
-! grep '^Remv' /simulated.txt
+if grep '^Remv' /simulated.txt; then exit 1; fi
 apt install --allow-downgrades /oxmq-debs/*.deb
 apt check
 dpkg --audit
@@ -201,8 +203,23 @@ dpkg --verify libzmq5 oxmq
 ask | tee /asked.txt
 grep -q 'libzmq 4.3.5' /asked.txt
 oxmq --version
-after=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' | grep -c '^ii')
-test "$after" -ge "$before"
+installed > /after.txt
+gone=$(comm -23 /before.txt /after.txt)
+test -z "$gone"
 TRIAL
 chroot $over/root sh /oxmq-trial.sh
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_debians_library_has_not_got_asks_for_this_version() {
+        let text = symbols("9");
+        assert!(text.starts_with("libzmq.so.5 libzmq5 #MINVER#\n"));
+        for line in [" zmq_send@Base 4.3.4\n", " zmq_ppoll@Base 9\n", " oxmq_seek@Base 9\n"] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
+    }
+}

@@ -30,7 +30,7 @@ const DRAFT: [&str; 15] = [
 ];
 
 /// Our extensions, which `oxmq.h` declares.
-const EXTENSIONS: [&str; 7] = [
+pub(super) const EXTENSIONS: [&str; 7] = [
     "oxmq_version",
     "oxmq_msg_ack",
     "oxmq_msg_nack",

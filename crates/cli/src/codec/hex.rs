@@ -2,7 +2,7 @@
 //! may call.
 
 /// Appends the digits of `bytes`, in lower case.
-pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.reserve(bytes.len().saturating_mul(2));
     for byte in bytes {
@@ -15,7 +15,7 @@ pub(super) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
 ///
 /// # Errors
 /// An odd number of digits, or something that is no digit.
-pub(super) fn decode(digits: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn decode(digits: &[u8]) -> Result<Vec<u8>, String> {
     if !digits.len().is_multiple_of(2) {
         return Err(format!("{} hexadecimal digits; every octet takes two", digits.len()));
     }

@@ -23,7 +23,8 @@ pub(super) fn encode(parts: &[&[u8]], about: &About, out: &mut Vec<u8>) {
     out.extend_from_slice(Value::Object(object).to_string().as_bytes());
 }
 
-fn part_value(part: &[u8]) -> Value {
+/// A part as it stands in JSON.
+pub(crate) fn part_value(part: &[u8]) -> Value {
     if let Ok(text) = str::from_utf8(part) {
         return Value::from(text);
     }

@@ -1,11 +1,11 @@
 //! Logs and messages of a store as text and as JSON. Pure functions.
 
-use std::fmt::Write;
-
 use oxmq::journal::{ConsumerStatus, Gap, LogStatus, Record, Role, gap_reason};
 use serde_json::{Value, json};
 
 use super::Listed;
+use crate::codec::hex;
+use crate::codec::json::part_value;
 
 /// Octets for people: as they are if they can be printed, else hexadecimal after 0x.
 pub(super) fn name(octets: &[u8]) -> String {
@@ -13,27 +13,21 @@ pub(super) fn name(octets: &[u8]) -> String {
         Ok(text) if !text.chars().any(char::is_control) && !text.starts_with("0x") => {
             text.to_owned()
         }
-        _ => format!("0x{}", hex(octets)),
+        _ => format!("0x{}", digits(octets)),
     }
 }
 
 /// The octets that [`name`] wrote down.
 pub(super) fn octets(name: &str) -> Vec<u8> {
-    let digits = name.strip_prefix("0x").filter(|digits| digits.len().is_multiple_of(2));
-    let octet = |pair: &[u8]| {
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
-        Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)
-    };
-    let read = |digits: &str| digits.as_bytes().chunks(2).map(octet).collect();
-    digits.and_then(read).unwrap_or_else(|| name.as_bytes().to_vec())
+    let digits = name.strip_prefix("0x");
+    let read = digits.and_then(|digits| hex::decode(digits.as_bytes()).ok());
+    read.unwrap_or_else(|| name.as_bytes().to_vec())
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().fold(String::new(), |mut text, octet| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
+fn digits(octets: &[u8]) -> String {
+    let mut digits = Vec::new();
+    hex::encode(octets, &mut digits);
+    digits.into_iter().map(char::from).collect()
 }
 
 pub(super) fn role(log: &LogStatus) -> &'static str {
@@ -76,7 +70,7 @@ pub(super) fn show_log(log: &Listed) -> String {
     let status = &log.status;
     let mut lines = vec![
         format!("\nlog {} ({})", name(&status.name), role(status)),
-        format!("  id {}", hex(&status.id)),
+        format!("  id {}", digits(&status.id)),
         format!("  epoch {}", status.epoch),
         format!(
             "  messages {}, from {} to before {}; {} not settled",
@@ -117,7 +111,7 @@ pub(super) fn log_json(log: &Listed, whole: bool) -> Value {
     let mut value = json!({
         "log": name(&status.name),
         "role": role(status),
-        "id": hex(&status.id),
+        "id": digits(&status.id),
         "epoch": status.epoch,
         "first": status.first,
         "next": status.next,
@@ -159,15 +153,11 @@ pub(super) fn show_record(record: &Record) -> String {
 }
 
 pub(super) fn record_json(record: &Record) -> Value {
-    let part = |part: &[u8]| match str::from_utf8(part) {
-        Ok(text) => Value::from(text),
-        Err(_) => json!({"hex": hex(part)}),
-    };
     json!({
         "offset": record.offset,
         "epoch": record.epoch,
         "time_ms": record.time_ms,
-        "parts": record.parts().map(part).collect::<Vec<_>>(),
+        "parts": record.parts().map(part_value).collect::<Vec<_>>(),
     })
 }
 

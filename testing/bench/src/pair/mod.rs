@@ -71,6 +71,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
             record.keep(part)?;
         }
     }
+    failed.sort();
     failed.dedup();
     if failed.is_empty() { Ok(()) } else { Err(format!("runs failed: {}", failed.join(", "))) }
 }
@@ -191,7 +192,9 @@ fn library(oxmq: &Path) -> Result<PathBuf> {
     let link = folder.join("libzmq.so.5");
     // One of an earlier run may be there.
     let _ = std::fs::remove_file(&link);
-    let target = oxmq.with_file_name("libzmq.so");
+    // Beside this program lies a library of the same profile, which may be another.
+    let target = oxmq.with_file_name("../release/libzmq.so");
+    let target = target.canonicalize().doing(target.display())?;
     std::os::unix::fs::symlink(target, &link).doing(link.display())?;
     Ok(folder)
 }
