@@ -24,7 +24,9 @@ use crate::socket::attendance::Attendance;
 use crate::socket::state::State;
 use crate::socket::wait::with_events;
 use crate::socket::{Socket, SocketCore};
-use crate::sys::{EventFd, Events, POLL_IN, POLL_OUT, PollFd, SignalSet, poll as poll_fds};
+use crate::sys::{
+    EventFd, Events, POLL_IN, POLL_OUT, PollFd, SignalSet, poll as poll_fds, process_id,
+};
 
 /// What an entry of a list stands for.
 #[derive(Clone, Copy)]
@@ -244,7 +246,7 @@ impl Scratch {
 
     /// The thread's own descriptor, not signalled if nobody is registered with it yet.
     fn signal(&mut self) -> io::Result<&(Arc<Signal>, Waker)> {
-        let process = std::process::id();
+        let process = process_id();
         drop(self.signal.take_if(|(signal, _)| signal.process != process));
         if self.signal.is_none() {
             let written = AtomicBool::new(false);

@@ -377,3 +377,26 @@ fn nobody_sleeps_for_ever_whatever_the_order_of_calls() {
     // Which of them sleep, and how often, is for the scheduler to say.
     assert!(slept > 0);
 }
+
+#[test]
+fn a_publisher_that_was_refused_at_its_mark_is_told_of_the_room_that_is_there() {
+    let _watchdog = watchdog();
+    let context = context();
+    let publisher = socket_with(&context, SocketType::XPub, |options| {
+        options.xpub_nodrop = true;
+        options.snd_hwm = 5;
+    });
+    let fd = descriptor(&publisher);
+    let bound = publisher.bind("tcp://127.0.0.1:*").unwrap();
+    let subscriber = socket_with(&context, SocketType::Sub, |_| {});
+    subscriber.subscribe(b"").unwrap();
+    subscriber.connect(&bound).unwrap();
+    assert_eq!(recv(&publisher), [b"\x01"]);
+    for _ in 0..20 {
+        // Reading EVENTS takes back what the descriptor said before.
+        events(&publisher);
+        while publisher.send_message(&mut message(&["x"]), Wait::No).is_ok() {}
+        assert!(wait_readable(&fd, None));
+        assert_eq!(events(&publisher) & OUT, OUT);
+    }
+}

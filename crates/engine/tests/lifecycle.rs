@@ -430,3 +430,18 @@ fn endpoints_that_cannot_be_are_refused() {
     }
     assert_eq!(socket.last_endpoint(), "");
 }
+
+/// `zmq_unbind(3)`: only what a wildcard stood for is known by something else than the name given.
+#[test]
+fn a_name_that_looks_like_a_wildcard_is_unbound() {
+    let context = context();
+    let socket = context.socket(SocketType::Pull).unwrap();
+    for endpoint in ["inproc://queue:0", "inproc://every*"] {
+        socket.bind(endpoint).unwrap();
+        socket.unbind_with_peers(endpoint).unwrap();
+        socket.bind(endpoint).unwrap();
+    }
+    socket.bind("tcp://127.0.0.1:*").unwrap();
+    let unbound = socket.unbind_with_peers("tcp://127.0.0.1:*");
+    assert!(matches!(unbound, Err(Error::NoSuchEndpoint { .. })), "{unbound:?}");
+}

@@ -250,10 +250,14 @@ impl State {
             if count >= max { Err(Error::Limit { what, max: max as u64 }) } else { Ok(()) }
         };
         match entry {
-            Entry::Ack { consumer, .. } => {
-                let count = find(log, *consumer)?.acked.above_count();
-                limit(count, ACKED_RANGES_MAX, "ranges acknowledged out of order")
-            }
+            // What closes the first hole makes ranges fewer.
+            Entry::Ack { consumer, from, .. } => match &find(log, *consumer)?.acked {
+                acked if *from > acked.below() => {
+                    let what = "ranges acknowledged out of order";
+                    limit(acked.above_count(), ACKED_RANGES_MAX, what)
+                }
+                _ => Ok(()),
+            },
             Entry::Filter { consumer, change: FilterChange::Add, .. } => {
                 limit(find(log, *consumer)?.filters.len(), FILTERS_MAX, "filters of a consumer")
             }

@@ -331,3 +331,33 @@ fn a_message_nobody_acknowledges_does_not_keep_a_segment() {
     assert_eq!(log.status().unwrap().bytes, 0);
     assert!(store.disk_bytes() <= 3 * u64::from(segment_bytes), "{}", store.disk_bytes());
 }
+
+/// The acknowledgement that would have made the ranges fewer was refused like any other.
+#[test]
+fn what_closes_the_first_hole_is_acknowledged_at_the_limit() {
+    const RANGES_MAX: u64 = oxmq_journal::limits::ACKED_RANGES_MAX as u64;
+    let directory = Directory::new();
+    let store = directory.open(1 << 20);
+    let log = store.log(b"holes", &LogOptions::default()).unwrap();
+    let consumer = log.consumer(b"reader", 1).unwrap();
+    let last = 2 * RANGES_MAX + 1;
+    let mut batch = store.batch();
+    for _ in 0..=last {
+        batch.append(&log, &[b"x"], b"").unwrap();
+    }
+    batch.commit().unwrap();
+    let ack = |range| {
+        let mut batch = store.batch();
+        batch.ack(&log, consumer, range).unwrap();
+        batch.commit().map(drop)
+    };
+    let mut batch = store.batch();
+    // Offsets begin with one: each even one.
+    for hole in 1..=RANGES_MAX {
+        batch.ack(&log, consumer, 2 * hole..2 * hole + 1).unwrap();
+    }
+    batch.commit().unwrap();
+    assert!(matches!(ack(last + 1..last + 2), Err(Error::Limit { .. })));
+    ack(1..2).unwrap();
+    ack(last + 1..last + 2).unwrap();
+}

@@ -201,6 +201,9 @@ impl Mailer {
         if let Some(first) = link.sent.front().filter(|_| suspect) {
             self.tried(first.offset, first.attempt);
         }
+        if link.sent.is_empty() {
+            return;
+        }
         let waiting = self.waiting.entry(name).or_default();
         for (at, sent) in link.sent.iter().enumerate() {
             waiting.insert(sent.offset, sent.attempt + u32::from(suspect && at == 0));

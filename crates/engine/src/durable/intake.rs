@@ -31,7 +31,7 @@ use crate::monitor::EventKind;
 use crate::options::{AckMode, DurableOptions};
 use crate::pattern::fair_queue::FairQueue;
 use crate::pipe::PipeId;
-use crate::pipe::table::Pipes;
+use crate::pipe::table::{Loss, Pipes};
 
 /// Most rejected messages that are remembered, in case their senders did not hear of it. Each costs
 /// about 60 bytes; of those beyond, the oldest may come again.
@@ -392,6 +392,9 @@ impl Intake {
     fn commanded(&mut self, pipes: &mut Pipes, id: PipeId, command: DurableCommand) {
         let Some(source) = self.sources.get_mut(&id) else { return };
         match command {
+            DurableCommand::Base { log, .. } if log != source.log => {
+                pipes.lost.push((id, Loss::Refused("the base of another log than it has")));
+            }
             DurableCommand::Base { log, epoch, first, next, epochs } => {
                 let cursor = self.cursors.entry(log).or_default();
                 if let Some(end) = cursor.enter(epoch, &epochs, first) {

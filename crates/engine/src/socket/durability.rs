@@ -79,11 +79,7 @@ impl State {
         if let Some(nudge) = self.me.upgrade().as_ref().and_then(|core| core.nudge.get()) {
             nudge.taken();
         }
-        if let Some(at) = self.resume_pattern(self.pipes.clock.now()) {
-            self.pipes.due_by(at);
-        }
-        self.pipes.flush_all();
-        self.settle();
+        self.go_on(self.pipes.clock.now());
     }
 
     /// Puts the pattern that spills around the plain one, at the first bind or connect.

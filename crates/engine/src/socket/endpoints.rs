@@ -51,6 +51,18 @@ fn endpoint_errno(error: &EndpointError) -> i32 {
     errno.raw_os_error()
 }
 
+/// A bind of it is known by what the system made of it only.
+fn is_wildcard(endpoint: &Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Tcp(tcp) => tcp.port == Port::Wildcard,
+        Endpoint::Ws(ws) => ws.port == Port::Wildcard,
+        Endpoint::Ipc(ipc) => *ipc == IpcEndpoint::Wildcard,
+        Endpoint::Tipc(tipc) => *tipc == TipcEndpoint::Wildcard,
+        Endpoint::Vsock(vsock) => vsock.port.is_none(),
+        Endpoint::Inproc(_) | Endpoint::Udp(_) => false,
+    }
+}
+
 /// What can be bound but not connected to.
 fn check_destination(text: &str, endpoint: &Endpoint) -> Result<()> {
     let fault = match endpoint {
@@ -224,8 +236,7 @@ impl Socket {
     /// As [`Socket::unbind`].
     pub fn unbind_with_peers(&self, endpoint: &str) -> Result<()> {
         let core = self.core();
-        if endpoint.ends_with('*') || endpoint.ends_with(":0") {
-            parse(endpoint, core.socket_type)?;
+        if is_wildcard(&parse(endpoint, core.socket_type)?) {
             return Err(Error::NoSuchEndpoint { endpoint: endpoint.to_owned() });
         }
         let mut state = core.enter()?;

@@ -187,16 +187,20 @@ impl SocketCore {
     #[inline(never)]
     fn leave_slow(&self, mut state: StateGuard<'_>) {
         state.settle();
-        let mut ready = if self.waiters.any(Interest::ALL) {
-            self.ready_for(&mut state)
-        } else {
-            Ready::default()
-        };
-        if let Some(signaler) = self.signaler.get() {
-            self.signal(signaler, &mut state, &mut ready);
-        }
+        let ready = self.find_ready(&mut state);
         self.leave_waiting(state);
         self.wake(ready);
+    }
+
+    /// What others wait for and holds now; the descriptor, if there is one, is signalled.
+    fn find_ready(&self, state: &mut State) -> Ready {
+        let mut ready =
+            if self.waiters.any(Interest::ALL) { self.ready_for(state) } else { Ready::default() };
+        if let Some(signaler) = self.signaler.get() {
+            // What was found is found once only: the signal goes by the same answer.
+            self.signal(signaler, state, &mut ready);
+        }
+        ready
     }
 
     /// Gives the lock up with a waiter of one's own registered, which must not be woken by what it
@@ -268,15 +272,8 @@ impl SocketCore {
 
     /// As the end of `leave` does, for a caller that keeps the lock.
     pub(crate) fn wake_others(&self, state: &mut State) {
-        if self.waiters.any(Interest::ALL) {
-            let ready = self.ready_for(state);
-            self.wake(ready);
-        }
-        if let Some(signaler) = self.signaler.get() {
-            let mut ready = Ready::default();
-            self.signal(signaler, state, &mut ready);
-            self.wake(ready);
-        }
+        let ready = self.find_ready(state);
+        self.wake(ready);
     }
 
     /// Somebody has to be told what comes about in the socket.

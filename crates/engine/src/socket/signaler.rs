@@ -27,7 +27,7 @@ use super::{Readiness, Ready, SocketCore, readiness};
 use crate::error::{Error, Result};
 use crate::options::{OptionError, OptionFault, code};
 use crate::pattern::WakeSenders;
-use crate::sys::EventFd;
+use crate::sys::{EventFd, process_id};
 
 /// The descriptor, and whether it is readable.
 pub(super) struct Signaler {
@@ -94,13 +94,13 @@ impl Edge {
 impl Signaler {
     fn new() -> Result<Signaler> {
         let fd = EventFd::new().map_err(|error| Error::io("making the descriptor", error))?;
-        Ok(Signaler { fd, raised: Mutex::new(false), process: std::process::id() })
+        Ok(Signaler { fd, raised: Mutex::new(false), process: process_id() })
     }
 
     /// Makes the descriptor readable.
     #[cold]
     pub(super) fn raise(&self) {
-        if self.process != std::process::id() {
+        if self.process != process_id() {
             return;
         }
         let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,7 +113,7 @@ impl Signaler {
 
     /// Takes the signal back; whether there was one.
     fn clear(&self) -> bool {
-        if self.process != std::process::id() {
+        if self.process != process_id() {
             return false;
         }
         let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);

@@ -135,6 +135,7 @@ impl SocketCore {
             let mark_reached = std::mem::take(&mut state.pipes.mark_reached);
             if mark_reached && matches!(deadline, Deadline::Now) {
                 state.settle();
+                self.note_refused(&mut state, interest);
                 self.leave(state);
                 return Err(Error::WouldBlock);
             }

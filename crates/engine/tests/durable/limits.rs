@@ -710,3 +710,21 @@ fn what_may_be_lost_when_the_machine_goes_down_is_announced_and_its_numbers_stay
     };
     assert_eq!([offset("1"), offset("2")], [1, 100]);
 }
+
+/// A delay without end was added to the clock.
+#[test]
+fn a_message_may_be_put_off_for_as_long_as_there_is() {
+    let folder = Folder::new();
+    let context = context();
+    let pull = with(&context, SocketType::Pull, &folder, "in", |options| {
+        options.durable.ack = AckMode::Explicit;
+    });
+    pull.bind("inproc://in").unwrap();
+    let push = context.socket(SocketType::Push).unwrap();
+    push.connect("inproc://in").unwrap();
+    send(&push, "later").unwrap();
+    send(&push, "now").unwrap();
+    assert!(pull.recv_message(Wait::For(WATCHDOG)).unwrap().nack(Duration::MAX));
+    let next = pull.recv_message(Wait::For(WATCHDOG)).unwrap();
+    assert_eq!(&next[0][..], b"now");
+}

@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 use crate::pipe::PipeId;
 use crate::pipe::table::Pipes;
 
+/// The longest delay of a nack, what its command has room for: 49 days.
+const NACK_DELAY_MAX: Duration = Duration::from_millis(u32::MAX as u64);
+
 /// What an error calls it when there is nothing to settle.
 const NO_VERDICT: &str = "settling a message that waits for no verdict of this socket";
 
@@ -28,6 +31,10 @@ impl Intake {
     }
 
     pub(super) fn settle(&mut self, pipes: &mut Pipes, token: u64, verdict: Verdict) {
+        let verdict = match verdict {
+            Verdict::Nack(delay) => Verdict::Nack(delay.min(NACK_DELAY_MAX)),
+            verdict => verdict,
+        };
         let Some(Waiting { origin, place }) = self.waiting.remove(&token) else { return };
         self.held.remove(&(place.log, place.offset));
         match (origin, verdict) {

@@ -62,7 +62,12 @@ impl Newcomers {
         let Some(said) = &mut peer.said else { return false };
         peer.bytes += msg.len();
         said.push(msg);
-        said.len() <= SAID_MAX && peer.bytes <= SAID_BYTES_MAX
+        let fits = said.len() <= SAID_MAX && peer.bytes <= SAID_BYTES_MAX;
+        if !fits && peer.until.is_none() {
+            // A plain subscriber that has said so much will not become another.
+            peer.said = None;
+        }
+        fits
     }
 
     /// The peer's time is over; returns what it has sent so far.
@@ -71,7 +76,8 @@ impl Newcomers {
         peer.until.take()?;
         self.unnamed += 1;
         let said = peer.said.clone();
-        if peer.bytes > SAID_BYTES_MAX {
+        let kept = said.as_ref().map_or(0, Vec::len);
+        if kept > SAID_MAX || peer.bytes > SAID_BYTES_MAX {
             peer.said = None;
         }
         said
@@ -111,5 +117,25 @@ impl Newcomers {
     /// When the next peer's time is over.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.peers.values().filter_map(|peer| peer.until).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_subscriber_that_goes_on_is_not_kept_in_mind_for_ever() {
+        let id = PipeId(0);
+        let mut newcomers = Newcomers::default();
+        newcomers.came(id, Instant::now());
+        assert!(newcomers.note(id, Msg::from_static(b"\x01first")));
+        assert_eq!(newcomers.admit(id).map(|said| said.len()), Some(1));
+        let noted = (0..10 * SAID_MAX)
+            .take_while(|_| newcomers.note(id, Msg::from_static(b"\x01again")))
+            .count();
+        assert_eq!(noted, SAID_MAX - 1);
+        assert!(newcomers.peers[&id].said.is_none());
+        assert!(newcomers.name(id).is_none(), "too late for a name");
     }
 }

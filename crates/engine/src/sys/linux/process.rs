@@ -1,5 +1,6 @@
-//! The number of the process, kept where a fork wipes it: it is asked for several times with each
-//! durable message, and a system call for it costs more than the rest of the question.
+//! The number of the process, kept where a fork wipes it: it is asked for with every operation on
+//! a socket that has a descriptor, and several times with each durable message, and a system call
+//! for it costs more than the rest of the question.
 //!
 //! The page that keeps it is made once and never given back. `MADV_WIPEONFORK` makes it zeros in
 //! every child, however that was made, so that a number in it is always the own one. Where the
