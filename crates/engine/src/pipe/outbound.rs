@@ -405,15 +405,11 @@ impl OutQueue {
         }
         let first_unwritten =
             self.references.get(self.references_written).map_or(u64::MAX, |r| r.position);
-        let mut done = self.released;
-        while let Some(end) = self.ends.front().copied() {
-            if end.position > self.cursor || first_unwritten <= end.position {
-                break;
-            }
-            done = end.position;
-            self.messages -= usize::from(!end.command);
-            self.ends.pop_front();
-        }
+        let is_written = |end: &End| end.position <= self.cursor && end.position < first_unwritten;
+        let written = self.ends.partition_point(is_written);
+        let Some(last) = written.checked_sub(1) else { return self.forget_before(self.released) };
+        let done = self.ends[last].position;
+        self.messages -= self.ends.drain(..written).filter(|end| !end.command).count();
         self.forget_before(done);
     }
 

@@ -21,16 +21,18 @@ impl Pipes {
             self.ticks_left_out = 0;
             self.flush_all();
         }
-        if sends < SPARSE_TICK_SENDS {
+        if sends >= SPARSE_TICK_SENDS {
+            self.inline_sends_max = INLINE_SENDS;
+        } else if sends > 0 {
             self.inline_sends_max = INLINE_SENDS_SPARSE;
             self.inline_sends = 0;
-        } else {
-            self.inline_sends_max = INLINE_SENDS;
         }
+        // Nothing sent says nothing: the sender of a stream may wait for room.
         self.idle_ticks = if sends == 0 { self.idle_ticks + 1 } else { 0 };
         self.ticking = self.idle_ticks < IDLE_FLUSH_TICKS;
         if !self.ticking {
             self.inline_sends_max = INLINE_SENDS;
+            self.inline_sends = 0;
             self.release_memory();
         }
         self.ticking
@@ -95,6 +97,17 @@ mod tests {
             }
             assert!(is_written(&mut pipes, FAST_TICK_SENDS));
         }
+    }
+
+    #[test]
+    fn a_sender_that_waits_for_room_is_in_the_middle_of_its_stream() {
+        let mut pipes = pushing();
+        pipes.inline_sends = INLINE_SENDS;
+        is_written(&mut pipes, SPARSE_TICK_SENDS);
+        is_written(&mut pipes, 0);
+        assert_eq!((pipes.inline_sends, pipes.inline_sends_max), (INLINE_SENDS, INLINE_SENDS));
+        is_written(&mut pipes, 1);
+        assert_eq!((pipes.inline_sends, pipes.inline_sends_max), (0, INLINE_SENDS_SPARSE));
     }
 
     #[test]
